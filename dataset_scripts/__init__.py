@@ -1,0 +1,1 @@
+"""Readers that bring emotion corpora into one schema."""

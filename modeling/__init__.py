@@ -1,0 +1,1 @@
+"""The network: configuration, features, encoder, heads, losses and model."""

@@ -1,0 +1,1 @@
+"""Audio in, emotions over time out."""

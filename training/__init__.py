@@ -1,0 +1,1 @@
+"""Recipes, soft targets, augmentation, the training loop, metrics and evaluation."""

@@ -1,0 +1,1 @@
+"""Local `evaluate.Metric` modules for speech emotion recognition."""
