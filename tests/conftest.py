@@ -1,0 +1,60 @@
+"""What every test shares: no network, and the two things that a checkout may lack (shared corpora, bundled weights)."""
+
+import ipaddress
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+# Before any import of huggingface_hub or matplotlib, and inherited by the processes that tests start. The proxy address
+# is one where nothing listens: whoever obeys proxies fails at once.
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    HF_DATASETS_OFFLINE="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    MPLBACKEND="Agg",
+    http_proxy="http://127.0.0.1:9",
+    https_proxy="http://127.0.0.1:9",
+    no_proxy="localhost,127.0.0.1,::1",
+)
+
+_connect = socket.socket.connect
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _connect_to_loopback_only(self: socket.socket, address: Any) -> None:
+    if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+        raise RuntimeError(f"the tests must not use the network, and one tried to reach {address[0]}:{address[1]}")
+    _connect(self, address)
+
+
+def pytest_configure() -> None:
+    socket.socket.connect = _connect_to_loopback_only  # type: ignore[method-assign,assignment]
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of real corpora and encoders beside the checkout; the test is skipped where it is absent."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "corpora").is_dir():
+        pytest.skip("needs ../shared (real corpora and encoders), which is not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundled_checkpoint() -> Path:
+    """The folder of the bundled checkpoint; the test is skipped while the package bundles none."""
+    folder = ROOT / "src" / "audio_emotion" / "checkpoint"
+    if not (folder / "model.safetensors").is_file():
+        pytest.skip("needs the bundled checkpoint, and src/audio_emotion/checkpoint/ holds no model.safetensors")
+    return folder
