@@ -8,11 +8,9 @@ import urllib.request
 import pytest
 
 
-@pytest.mark.parametrize("address", [("192.0.2.1", 80), ("2001:db8::1", 443)], ids=["ipv4", "ipv6"])
-def test_a_connection_to_the_outside_is_refused(address: tuple[str, int]) -> None:
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    with socket.socket(family) as client, pytest.raises(RuntimeError, match="must not use the network"):
-        client.connect(address)
+def test_a_connection_to_the_outside_is_refused() -> None:
+    with socket.socket() as client, pytest.raises(RuntimeError, match="must not use the network"):
+        client.connect(("192.0.2.1", 80))
 
 
 def test_a_client_that_obeys_proxies_fails_at_once() -> None:

@@ -1,0 +1,73 @@
+# One set of commands for people and for CI. `make help` lists them.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+RECORDING := examples/emotion_shifts.flac
+PACKAGES := modeling pipeline training dataset_scripts
+SCRIPTS := benchmarks examples
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow test-gpu lint format types package ci lock clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+install: $(INSTALLED) ## make .venv from the lock file, with the package installed editable
+
+$(INSTALLED): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "requirements.lock needs Python 3.11 or newer: make install PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing into $(VENV) (a few minutes the first time) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(INSTALLED) ## analyse the example recording: a table here, a picture beside the recording
+	@$(BIN)/audio-emotion analyze $(RECORDING) --plot $(RECORDING:.flac=.png)
+
+test: $(INSTALLED) ## run the default test suite (no network, no GPU)
+	@$(BIN)/python -m pytest
+
+test-slow: $(INSTALLED) ## run the tests marked slow
+	@$(BIN)/python -m pytest -m "slow and not gpu"
+
+test-gpu: $(INSTALLED) ## run the tests that need a CUDA device
+	@$(BIN)/python -m pytest -m gpu
+
+lint: $(INSTALLED) ## check style and formatting
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "not formatted: run make format"; exit 1; }
+
+format: $(INSTALLED) ## format the code and mend what the linter can
+	@$(BIN)/ruff format --quiet
+	@$(BIN)/ruff check --quiet --fix
+
+# mypy does not follow an editable install of folders outside src: links lay the package out as its users see it.
+types: $(INSTALLED) ## check types (mypy strict)
+	@rm -rf .typing && mkdir -p .typing/audio_emotion
+	@for path in src/audio_emotion/* $(PACKAGES); do ln -s ../../$$path .typing/audio_emotion/; done
+	@$(BIN)/mypy -p audio_emotion
+	@$(BIN)/mypy $(SCRIPTS)
+
+package: $(INSTALLED) ## build the sdist and the wheel into dist/, and check them
+	@rm -rf build dist
+	@$(BIN)/python -m build --no-isolation . > /dev/null
+	@AUDIO_EMOTION_DIST=dist $(BIN)/python -m pytest -m "" tests/test_wheel.py
+	@ls -lh dist | awk 'NR > 1 { print "dist/" $$9, $$5 }'
+
+ci: lint types package test ## everything that CI checks
+
+# Without the marks of one build of torch (CPU or CUDA), so that the file serves both.
+lock: ## write requirements.lock anew from pyproject.toml, keeping the pins it has
+	@rm -rf .lock && $(PYTHON) -m venv .lock
+	@.lock/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	@{ sed -n '/^#/p' requirements.lock; .lock/bin/python -m pip freeze --all --exclude pip --exclude-editable \
+		| sed -e 's/+c[pu][^=]*$$//' -e '/^nvidia-/d' -e '/^cuda-/d' -e '/^triton==/d'; } > .lock/requirements.lock
+	@mv .lock/requirements.lock requirements.lock && rm -rf .lock
+
+clean: ## remove what was built (not .venv)
+	@rm -rf build dist .typing .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage *.egg-info src/*.egg-info
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
