@@ -1,0 +1,215 @@
+"""Configuration of the emotion model: the encoder it stands on, its heads, its labels and the one definition of time."""
+
+import math
+from dataclasses import fields
+from typing import Any, Literal
+
+from transformers import PreTrainedConfig, WhisperConfig
+from transformers.configuration_utils import strict
+
+from .labels_emotion_whisper import EMOTIONS
+
+ENCODER_STRIDE = 2
+"""Log-mel frames per encoder frame: the stride of Whisper's second convolution."""
+
+
+@strict
+class EmotionWhisperConfig(PreTrainedConfig):
+    r"""Configuration of [`EmotionWhisperModel`] and [`EmotionWhisperForAudioClassification`].
+
+    Args:
+        encoder_config (`WhisperConfig` or `dict`, *optional*):
+            The Whisper encoder; only its encoder fields are read. `encoder_layers` is the number of layers kept.
+        nesting_dims (`list[int]`, *optional*):
+            Widths of the Matryoshka heads, ascending, the last one `d_model`. Default: the powers of two from 8 up to
+            `d_model`, and `d_model`.
+        layer_mix (`bool`, *optional*, defaults to `False`):
+            Read a learned softmax-weighted mean of all kept layers' outputs (each layer-normalised) instead of
+            Whisper's final layer norm of the last one.
+        pooling (`"mean"` or `"attention"`, *optional*, defaults to `"mean"`):
+            How frames are weighted into one answer per clip.
+        problem (`"distribution"` or `"intensity"`, *optional*, defaults to `"distribution"`):
+            What the labels are: one probability distribution (softmax), or independent intensities in 0..1 (sigmoid).
+        class_prior (`list[float]`, *optional*):
+            Share of each label in the training mix, as the logits embody it; sums to 1.
+        temperature (`float`, *optional*, defaults to 1.0):
+            Divisor that calibrates the logits. The model's own outputs are not divided; whoever makes probabilities of them
+            divides first.
+        calibration_error (`float`, *optional*):
+            Expected calibration error measured with `temperature`, on held-out clips.
+        pad_to_window (`bool`, *optional*, defaults to `False`):
+            The model was trained on clips padded to Whisper's 30 s, with no mask in the encoder, and must be fed so.
+        sampling_rate (`int`, *optional*, defaults to 16000):
+            Samples per second that the feature extractor expects.
+        hop_length (`int`, *optional*, defaults to 160):
+            Samples between two log-mel frames.
+        corpora (`list[str]`, *optional*):
+            Names of the corpora that the model was trained on.
+        final_dropout (`float`, *optional*, defaults to 0.0):
+            Dropout on the frame vectors in front of the heads, in training.
+        attention_pooling_dim (`int`, *optional*, defaults to 128):
+            Hidden width of the attention pooling.
+        initializer_range (`float`, *optional*, defaults to 0.02):
+            Standard deviation of new weights outside the encoder.
+
+    Labels (`id2label`) default to the eight of `EMOTIONS`.
+
+    Example:
+
+    ```python
+    >>> from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
+    >>> config = EmotionWhisperConfig(encoder_config={"d_model": 64, "encoder_attention_heads": 4})
+    >>> config.nesting_dims
+    [8, 16, 32, 64]
+    >>> config.num_frames(16000), config.frame_period_s
+    (50, 0.02)
+
+    ```
+    """
+
+    model_type = "emotion_whisper"
+    sub_configs_defaults = {"encoder_config": WhisperConfig}  # noqa: RUF012  (transformers' own contract)
+    keys_to_ignore_at_inference = [  # noqa: RUF012
+        "frame_logits",
+        "frame_log_weights",
+        "frame_mask",
+        "frame_vectors",
+        "embeddings",
+        "hidden_states",
+        "attentions",
+    ]
+
+    encoder_config: dict[str, Any] | PreTrainedConfig | None = None
+    nesting_dims: list[int] | tuple[int, ...] | None = None
+    layer_mix: bool = False
+    pooling: Literal["mean", "attention"] = "mean"
+    problem: Literal["distribution", "intensity"] = "distribution"
+    class_prior: list[float | int] | tuple[float | int, ...] | None = None
+    temperature: float | int = 1.0
+    calibration_error: float | int | None = None
+    pad_to_window: bool = False
+    sampling_rate: int = 16000
+    hop_length: int = 160
+    corpora: list[str] | tuple[str, ...] = ()
+    final_dropout: float | int = 0.0
+    attention_pooling_dim: int = 128
+    initializer_range: float | int = 0.02
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        if self.id2label is None and kwargs.get("num_labels") in (None, len(EMOTIONS)):
+            self.id2label = dict(enumerate(EMOTIONS))
+        if self.id2label is not None and self.label2id is None:
+            self.label2id = {label: int(index) for index, label in self.id2label.items()}
+        if self.problem == "intensity" and self.problem_type is None:
+            self.problem_type = "multi_label_classification"  # stock pipelines read sigmoid from this
+        super().__post_init__(**kwargs)
+        if self.nesting_dims is None:
+            self.nesting_dims = default_nesting_dims(self.d_model)
+        self.nesting_dims = list(self.nesting_dims)
+        self.class_prior = None if self.class_prior is None else list(self.class_prior)
+        self.corpora = list(self.corpora)
+
+    def validate_nesting_dims(self) -> None:
+        """Part of `@strict`: the widths ascend and end at the encoder's."""
+        dims = list(self.nesting_dims or ())
+        ascending = all(low < high for low, high in zip([0, *dims], dims, strict=False))
+        if not dims or not ascending or dims[-1] != self.d_model:
+            raise ValueError(
+                f"nesting_dims must be positive, strictly ascending and end at the encoder's d_model={self.d_model}, "
+                f"got {dims}. Leave it out for {default_nesting_dims(self.d_model)}."
+            )
+
+    def validate_class_prior(self) -> None:
+        """Part of `@strict`: one share per label, which sum to 1."""
+        if self.class_prior is None:
+            return
+        if len(self.class_prior) != self.num_labels:
+            raise ValueError(
+                f"class_prior has {len(self.class_prior)} values for {self.num_labels} labels. "
+                "Pass one share per label, or class_prior=None with new labels."
+            )
+        total = sum(self.class_prior)
+        if not all(0 <= share <= 1 for share in self.class_prior) or not math.isclose(total, 1.0, abs_tol=1e-3):
+            raise ValueError(
+                f"class_prior must hold shares in 0..1 that sum to 1, got sum {total}: {self.class_prior}."
+            )
+
+    def validate_numbers(self) -> None:
+        """Part of `@strict`: values that have a range."""
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError(f"temperature must be a positive number, got {self.temperature}.")
+        if not 0 <= self.final_dropout < 1:
+            raise ValueError(f"final_dropout must be in [0, 1), got {self.final_dropout}.")
+        if self.calibration_error is not None and not 0 <= self.calibration_error <= 1:
+            raise ValueError(f"calibration_error must be in 0..1, got {self.calibration_error}.")
+        for name in ("sampling_rate", "hop_length", "attention_pooling_dim"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.layer_mix and self.encoder_config.encoder_layerdrop > 0:
+            raise ValueError("layer_mix reads every layer: set encoder_config.encoder_layerdrop to 0.")
+
+    @classmethod
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
+        """Builds the config from `config.json`'s content; values in `kwargs` win over the file's.
+
+        Raises:
+            ValueError: The content belongs to another architecture.
+        """
+        model_type = config_dict.get("model_type", cls.model_type)
+        if model_type != cls.model_type:
+            raise ValueError(
+                f"This is a '{model_type}' model, not '{cls.model_type}'. A Whisper can start one with "
+                "EmotionWhisperForAudioClassification.from_whisper(name_or_folder)."
+            )
+        own = {field.name for field in fields(cls)} - {"encoder_config", "dtype"}
+        overrides = {name: kwargs.pop(name) for name in own & kwargs.keys()}
+        return super().from_dict({**config_dict, **overrides}, **kwargs)
+
+    @property
+    def d_model(self) -> int:
+        """Width of a frame vector."""
+        return int(self.encoder_config.d_model)
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of a frame vector, under the name that transformers' tools look for."""
+        return self.d_model
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples per encoder frame (320)."""
+        return self.hop_length * ENCODER_STRIDE
+
+    @property
+    def frame_period_s(self) -> float:
+        """Seconds per encoder frame (0.02)."""
+        return self.frame_samples / self.sampling_rate
+
+    @property
+    def window_samples(self) -> int:
+        """Longest clip that the encoder hears at once, in samples (480000: 30 s)."""
+        return int(self.encoder_config.max_source_positions) * self.frame_samples
+
+    def num_frames(self, num_samples: int) -> int:
+        """Number of frames that answer for a clip.
+
+        Args:
+            num_samples: Length of the clip, in samples at `sampling_rate`.
+
+        Returns:
+            Half of the clip's whole hops, a last odd one counting as a frame; with `pad_to_window` it does not count,
+            as in the published model.
+        """
+        num_mel_frames = num_samples // self.hop_length
+        if self.pad_to_window:
+            return num_mel_frames // ENCODER_STRIDE
+        return -(-num_mel_frames // ENCODER_STRIDE)
+
+
+def default_nesting_dims(d_model: int) -> list[int]:
+    """Powers of two from 8 up to `d_model`, and `d_model` itself at the end."""
+    dims = [2**exponent for exponent in range(3, d_model.bit_length()) if 2**exponent < d_model]
+    return [*dims, d_model]
+
+
+__all__ = ["EmotionWhisperConfig"]

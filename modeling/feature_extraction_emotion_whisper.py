@@ -1,0 +1,215 @@
+"""Waveform to log-mel frames: Whisper's features, as long as the clip, with an optional level normalisation."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from transformers import BatchFeature, PreTrainedConfig, SequenceFeatureExtractor
+from transformers.audio_utils import mel_filter_bank, window_function
+
+MIN_CLIP_SAMPLES = 400
+DYNAMIC_RANGE = 8.0
+"""Log10 power that a clip keeps below its loudest mel bin (Whisper's)."""
+
+
+class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
+    """Log-mel features of one clip or a batch.
+
+    Each clip's features are computed on that clip alone and then zero-padded to the longest, so a batch holds the same
+    numbers as its clips one by one. With `pad_to_window` they are those of `WhisperFeatureExtractor`: every clip is padded with
+    silence to 30 s first.
+
+    Args:
+        feature_size (`int`, *optional*, defaults to 80):
+            Number of mel bins.
+        sampling_rate (`int`, *optional*, defaults to 16000):
+            Samples per second of the waveforms.
+        hop_length (`int`, *optional*, defaults to 160):
+            Samples between two frames.
+        n_fft (`int`, *optional*, defaults to 400):
+            Samples under one analysis window.
+        chunk_length (`int`, *optional*, defaults to 30):
+            Longest clip, in seconds.
+        padding_value (`float`, *optional*, defaults to 0.0):
+            What fills a shorter clip's frames in a batch.
+        pad_to_window (`bool`, *optional*, defaults to `False`):
+            Pad every clip with silence to `chunk_length` before the features are computed.
+        level_normalization (`bool`, *optional*, defaults to `False`):
+            Shift each clip's log-mel so that its loudest bin sits at `level_target`: a gain on the recording changes nothing.
+        level_target (`float`, *optional*, defaults to 0.5):
+            Where the loudest bin is put, in log10 power.
+        level_floor (`float`, *optional*, defaults to -5.0):
+            A clip whose loudest bin lies below this log10 power gets no more gain than one at it: silence stays silence.
+
+    Example:
+
+    ```python
+    >>> import numpy as np
+    >>> from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
+    >>> features = EmotionWhisperFeatureExtractor()([np.zeros(16000, np.float32), np.zeros(8000, np.float32)])
+    >>> features["input_features"].shape, features["attention_mask"].sum(axis=1).tolist()
+    ((2, 80, 100), [100, 50])
+
+    ```
+    """
+
+    model_input_names = ["input_features", "attention_mask"]  # noqa: RUF012  (transformers' own contract)
+
+    def __init__(
+        self,
+        feature_size: int = 80,
+        sampling_rate: int = 16000,
+        hop_length: int = 160,
+        n_fft: int = 400,
+        chunk_length: int = 30,
+        padding_value: float = 0.0,
+        pad_to_window: bool = False,
+        level_normalization: bool = False,
+        level_target: float = 0.5,
+        level_floor: float = -5.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(feature_size=feature_size, sampling_rate=sampling_rate, padding_value=padding_value, **kwargs)
+        self.hop_length = hop_length
+        self.n_fft = n_fft
+        self.chunk_length = chunk_length
+        self.pad_to_window = pad_to_window
+        self.level_normalization = level_normalization
+        self.level_target = level_target
+        self.level_floor = level_floor
+
+    @classmethod
+    def from_model_config(cls, config: PreTrainedConfig, **kwargs: Any) -> "EmotionWhisperFeatureExtractor":
+        """The extractor that a model with this [`EmotionWhisperConfig`] needs; `kwargs` are further fields."""
+        return cls(
+            feature_size=config.encoder_config.num_mel_bins,
+            sampling_rate=config.sampling_rate,
+            hop_length=config.hop_length,
+            chunk_length=config.window_samples // config.sampling_rate,
+            pad_to_window=config.pad_to_window,
+            **kwargs,
+        )
+
+    @property
+    def max_samples(self) -> int:
+        """Longest clip, in samples."""
+        return self.chunk_length * self.sampling_rate
+
+    def __call__(
+        self,
+        raw_speech: Any,
+        sampling_rate: int | None = None,
+        return_tensors: str | None = None,
+        **_: Any,
+    ) -> BatchFeature:
+        """Computes the features.
+
+        Args:
+            raw_speech (`np.ndarray` or a list of them):
+                One waveform `(num_samples,)` of floats, full scale at 1, or a list of them. From 25 ms to 30 s each.
+            sampling_rate (`int`, *optional*):
+                The waveforms' rate; checked against the extractor's.
+            return_tensors (`str`, *optional*):
+                `"pt"` for torch tensors, `"np"` or nothing for arrays.
+
+        Returns:
+            `input_features (batch, num_mel_bins, num_mel_frames)`, float32, and `attention_mask (batch, num_mel_frames)`: 1
+            on the `num_samples // hop_length` frames of each clip.
+
+        Raises:
+            ValueError: A wrong rate, or a waveform with a wrong rank or dtype, a wrong length, or values that are not finite.
+        """
+        if sampling_rate is not None and sampling_rate != self.sampling_rate:
+            raise ValueError(
+                f"These features need audio at {self.sampling_rate} Hz, got {sampling_rate} Hz: resample it first."
+            )
+        waveforms = [self._checked(clip, index) for index, clip in enumerate(_clips(raw_speech))]
+        num_mel_frames = [len(waveform) // self.hop_length for waveform in waveforms]
+        if self.pad_to_window:
+            waveforms = [np.pad(waveform, (0, self.max_samples - len(waveform))) for waveform in waveforms]
+        spectrograms = [self.log_mel(waveform) for waveform in waveforms]
+
+        longest = max(spectrogram.shape[1] for spectrogram in spectrograms)
+        features = np.full((len(spectrograms), self.feature_size, longest), self.padding_value, dtype=np.float32)
+        for row, spectrogram in zip(features, spectrograms, strict=True):
+            row[:, : spectrogram.shape[1]] = spectrogram
+        attention_mask = (np.arange(longest) < np.array(num_mel_frames)[:, None]).astype(np.int64)
+        return BatchFeature({"input_features": features, "attention_mask": attention_mask}, tensor_type=return_tensors)
+
+    def log_mel(self, waveform: np.ndarray) -> np.ndarray:
+        """Whisper's log-mel spectrogram of one checked waveform.
+
+        Args:
+            waveform: `(num_samples,)`, float32.
+
+        Returns:
+            `(num_mel_bins, num_samples // hop_length)`, float32.
+        """
+        padded = np.pad(waveform, self.n_fft // 2, mode="reflect")
+        windows = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[:: self.hop_length]
+        windows = windows[: len(waveform) // self.hop_length]  # (num_mel_frames, n_fft)
+        spectrum = np.fft.rfft(windows * _hann_window(self.n_fft), axis=-1)
+        power = spectrum.real**2 + spectrum.imag**2  # (num_mel_frames, n_fft // 2 + 1)
+        mel = _mel_filters(self.feature_size, self.n_fft, self.sampling_rate) @ power.T
+
+        smallest = 10.0 ** (self.level_floor - DYNAMIC_RANGE) if self.level_normalization else 1e-10
+        log_mel = np.log10(np.maximum(mel, np.float32(smallest)))
+        loudest = log_mel.max()
+        log_mel = np.maximum(log_mel, loudest - DYNAMIC_RANGE)
+        if self.level_normalization:
+            log_mel += self.level_target - max(loudest, self.level_floor)
+        normalised: np.ndarray = (log_mel + 4.0) / 4.0
+        return normalised
+
+    def _checked(self, clip: Any, index: int) -> np.ndarray:
+        waveform = np.asarray(clip)
+        if waveform.ndim != 1:
+            raise ValueError(
+                f"Clip {index} has shape {waveform.shape}: expected one dimension (num_samples,). "
+                "Mix channels to mono first, and pass several clips as a list."
+            )
+        if waveform.dtype.kind != "f":
+            raise ValueError(f"Clip {index} has dtype {waveform.dtype}: expected floats with full scale at 1.")
+        if not MIN_CLIP_SAMPLES <= len(waveform) <= self.max_samples:
+            raise ValueError(
+                f"Clip {index} has {len(waveform)} samples ({len(waveform) / self.sampling_rate:.3f} s): expected "
+                f"{MIN_CLIP_SAMPLES} to {self.max_samples} ({MIN_CLIP_SAMPLES / self.sampling_rate} to {self.chunk_length} s). "
+                'Longer recordings go through pipeline("audio-emotion"), which windows them.'
+            )
+        if not np.isfinite(waveform).all():
+            raise ValueError(f"Clip {index} has NaN or infinite samples.")
+        return waveform.astype(np.float32, copy=False)
+
+
+def _clips(raw_speech: Any) -> Sequence[Any]:
+    """The waveforms of a call: a list as it is (a list of plain numbers being one waveform), an array alone."""
+    if not isinstance(raw_speech, (list, tuple)):
+        return [raw_speech]
+    if not raw_speech:
+        raise ValueError("No audio: got an empty list.")
+    return [raw_speech] if isinstance(raw_speech[0], (int, float)) else raw_speech
+
+
+@lru_cache
+def _mel_filters(num_mel_bins: int, n_fft: int, sampling_rate: int) -> np.ndarray:
+    """Whisper's mel filters, `(num_mel_bins, n_fft // 2 + 1)`."""
+    filters = mel_filter_bank(
+        num_frequency_bins=1 + n_fft // 2,
+        num_mel_filters=num_mel_bins,
+        min_frequency=0.0,
+        max_frequency=8000.0,
+        sampling_rate=sampling_rate,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    return np.ascontiguousarray(filters.T, dtype=np.float32)
+
+
+@lru_cache
+def _hann_window(n_fft: int) -> np.ndarray:
+    """The periodic Hann window, `(n_fft,)`."""
+    return np.asarray(window_function(n_fft, "hann"), dtype=np.float32)
+
+
+__all__ = ["EmotionWhisperFeatureExtractor"]

@@ -1,0 +1,325 @@
+"""The emotion model: Whisper's encoder, and heads that answer for every 20 ms frame and for the clip."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.utils import ModelOutput
+from transformers.utils.generic import can_return_tuple
+
+from .configuration_emotion_whisper import ENCODER_STRIDE, EmotionWhisperConfig
+from .encoder_emotion_whisper import EmotionWhisperEncoder
+from .heads_emotion_whisper import AttentionPooling, LayerMix, MatryoshkaHead
+from .losses_emotion_whisper import intensity_loss, soft_cross_entropy
+
+IGNORED_LABEL = -100
+"""An integer label that counts for nothing, as in torch's cross-entropy."""
+
+
+@dataclass
+class EmotionWhisperModelOutput(ModelOutput):
+    """What the encoder says about a batch.
+
+    Args:
+        last_hidden_state (`torch.Tensor` of shape `(batch, num_frames, d_model)`):
+            Frame vectors, one per 20 ms.
+        frame_mask (`torch.Tensor` of shape `(batch, num_frames)`):
+            True on the frames that answer for the clip.
+        hidden_states (`tuple(torch.Tensor)`, *optional*):
+            `(batch, num_frames, d_model)` each: the embedded input and each layer's output, the last as `last_hidden_state`.
+        attentions (`tuple(torch.Tensor)`, *optional*):
+            `(batch, num_heads, num_frames, num_frames)` each, with eager attention only.
+    """
+
+    last_hidden_state: torch.Tensor | None = None
+    frame_mask: torch.Tensor | None = None
+    hidden_states: tuple[torch.Tensor, ...] | None = None
+    attentions: tuple[torch.Tensor, ...] | None = None
+
+
+@dataclass
+class EmotionWhisperOutput(ModelOutput):
+    """What the model says about a batch of clips.
+
+    Args:
+        loss (`torch.Tensor` of shape `()`, *optional*):
+            Mean over the nesting widths, where labels were given.
+        logits (`torch.Tensor` of shape `(batch, num_labels)`):
+            The clip's logits: `frame_logits` under the softmax of `frame_log_weights`.
+        frame_logits (`torch.Tensor` of shape `(batch, num_frames, num_labels)`):
+            Each frame's logits.
+        frame_log_weights (`torch.Tensor` of shape `(batch, num_frames)`):
+            Log-weight of each frame in any pooling, not normalised; -inf on padded frames.
+        frame_mask (`torch.Tensor` of shape `(batch, num_frames)`):
+            True on the frames that answer for the clip.
+        embeddings (`torch.Tensor` of shape `(batch, width)`):
+            Pooled frame vectors; any prefix in `config.nesting_dims` is an embedding of that width.
+        frame_vectors (`torch.Tensor` of shape `(batch, num_frames, d_model)`):
+            What the head reads.
+        hidden_states (`tuple(torch.Tensor)`, *optional*):
+            As in [`EmotionWhisperModelOutput`].
+        attentions (`tuple(torch.Tensor)`, *optional*):
+            As in [`EmotionWhisperModelOutput`].
+    """
+
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+    frame_logits: torch.Tensor | None = None
+    frame_log_weights: torch.Tensor | None = None
+    frame_mask: torch.Tensor | None = None
+    embeddings: torch.Tensor | None = None
+    frame_vectors: torch.Tensor | None = None
+    hidden_states: tuple[torch.Tensor, ...] | None = None
+    attentions: tuple[torch.Tensor, ...] | None = None
+
+
+class EmotionWhisperPreTrainedModel(PreTrainedModel):
+    """Loading, saving and initialisation, common to the models here."""
+
+    config_class = EmotionWhisperConfig
+    config: EmotionWhisperConfig
+    base_model_prefix = "model"
+    main_input_name = "input_features"
+    input_modalities = ("audio",)
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["WhisperEncoderLayer"]  # noqa: RUF012  (transformers' own contract)
+    _supports_sdpa = True
+
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, LayerMix):
+            init.zeros_(module.layer_logits)
+        elif isinstance(module, AttentionPooling):
+            init.zeros_(module.score.weight)
+
+
+class EmotionWhisperModel(EmotionWhisperPreTrainedModel):
+    """Whisper's encoder for clips of any length up to 30 s, with an optional mix of its layers; no head."""
+
+    def __init__(self, config: EmotionWhisperConfig) -> None:
+        super().__init__(config)
+        self.encoder = EmotionWhisperEncoder(config.encoder_config)
+        self.layer_mix = LayerMix(config.encoder_config.encoder_layers) if config.layer_mix else None
+        if self.layer_mix is not None:
+            self.encoder.layer_norm.requires_grad_(
+                False
+            )  # the mix takes its place: data-parallel training needs no idle weights
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self, input_features: torch.Tensor, attention_mask: torch.Tensor | None = None, **kwargs: Any
+    ) -> EmotionWhisperModelOutput:
+        """Encodes log-mel frames.
+
+        Args:
+            input_features (`torch.Tensor` of shape `(batch, num_mel_bins, num_mel_frames)`):
+                Log-mel features from [`EmotionWhisperFeatureExtractor`].
+            attention_mask (`torch.Tensor` of shape `(batch, num_mel_frames)`, *optional*):
+                1 on a clip's frames, 0 on the padding to their right. Default: no padding.
+            kwargs:
+                `output_hidden_states` and `output_attentions`, as in every transformers model.
+
+        Returns:
+            [`EmotionWhisperModelOutput`].
+        """
+        # In the padded mode the encoder hears the silence that fills the window, as it did in training.
+        encoder_mask = None if self.config.pad_to_window else attention_mask
+        outputs: BaseModelOutput = self.encoder(input_features, encoder_mask, layer_mix=self.layer_mix, **kwargs)
+        return EmotionWhisperModelOutput(
+            last_hidden_state=outputs.last_hidden_state,
+            frame_mask=self._frame_mask(outputs.last_hidden_state, attention_mask),
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+        )
+
+    def _frame_mask(self, frame_vectors: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
+        """True on the `config.num_frames` first frames of each clip, `(batch, num_frames)`."""
+        if attention_mask is None:
+            return torch.ones(frame_vectors.shape[:2], dtype=torch.bool, device=frame_vectors.device)
+        first = ENCODER_STRIDE - 1 if self.config.pad_to_window else 0  # a last odd mel frame: does it make a frame?
+        return attention_mask[:, first::ENCODER_STRIDE].to(torch.bool)
+
+
+class EmotionWhisperForAudioClassification(EmotionWhisperPreTrainedModel):
+    """Emotion logits for every frame and for the clip, with Matryoshka heads on the encoder's frame vectors."""
+
+    accepts_loss_kwargs = False
+    """The loss is a mean: a Trainer that accumulates gradients has to divide it by the number of steps."""
+
+    def __init__(self, config: EmotionWhisperConfig) -> None:
+        super().__init__(config)
+        self.model = EmotionWhisperModel(config)
+        self.dropout = nn.Dropout(config.final_dropout)
+        attention = config.pooling == "attention"
+        self.pooling = AttentionPooling(config.d_model, config.attention_pooling_dim) if attention else None
+        self.head = MatryoshkaHead(config.nesting_dims, config.num_labels)
+        self.post_init()
+
+    @classmethod
+    def from_whisper(
+        cls,
+        name_or_folder: str,
+        num_layers: int | None = None,
+        dtype: torch.dtype = torch.float32,
+        **config_kwargs: Any,
+    ) -> "EmotionWhisperForAudioClassification":
+        """Starts a model from a Whisper's encoder; the heads are new.
+
+        Args:
+            name_or_folder: Hub id or folder of any Whisper in safetensors: the full model or the encoder alone.
+            num_layers: Keep the first `num_layers` layers, and Whisper's final layer norm on the last of them.
+            dtype: Type of the weights.
+            config_kwargs: Further fields of [`EmotionWhisperConfig`].
+
+        Returns:
+            The model, in evaluation mode.
+
+        Raises:
+            ValueError: The folder holds another architecture, has fewer layers, or lacks a weight of the encoder.
+        """
+        encoder_config = AutoConfig.from_pretrained(name_or_folder)
+        if encoder_config.model_type != "whisper":
+            raise ValueError(f"{name_or_folder} is a '{encoder_config.model_type}' model: expected a 'whisper'.")
+        if num_layers is not None:
+            if not 1 <= num_layers <= encoder_config.encoder_layers:
+                raise ValueError(f"num_layers must be 1 to {encoder_config.encoder_layers}, got {num_layers}.")
+            encoder_config.encoder_layers = num_layers
+        encoder, report = EmotionWhisperEncoder.from_pretrained(
+            name_or_folder,
+            config=encoder_config,
+            dtype=dtype,
+            use_safetensors=True,
+            key_mapping={r"^(model\.)?encoder\.": ""},
+            output_loading_info=True,
+        )
+        absent = sorted([*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])])
+        if absent:
+            raise ValueError(f"{name_or_folder} lacks weights of Whisper's encoder: {', '.join(absent)}.")
+        encoder_config.architectures = None
+        model = cls(EmotionWhisperConfig(encoder_config=encoder_config, **config_kwargs))
+        model.model.encoder.load_state_dict(encoder.state_dict())
+        model = model.to(dtype)
+        model.config.dtype = dtype
+        return model.eval()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_features: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        label_mask: torch.Tensor | None = None,
+        frame_labels: torch.Tensor | None = None,
+        frame_label_mask: torch.Tensor | None = None,
+        width: int | None = None,
+        **kwargs: Any,
+    ) -> EmotionWhisperOutput:
+        """Classifies clips and their frames.
+
+        Args:
+            input_features (`torch.Tensor` of shape `(batch, num_mel_bins, num_mel_frames)`):
+                Log-mel features from [`EmotionWhisperFeatureExtractor`].
+            attention_mask (`torch.Tensor` of shape `(batch, num_mel_frames)`, *optional*):
+                1 on a clip's frames, 0 on the padding to their right. Default: no padding.
+            labels (`torch.Tensor` of shape `(batch,)` or `(batch, num_labels)`, *optional*):
+                Class indices (-100 is ignored), or soft labels: with `config.problem="distribution"` a distribution, a row of
+                zeros being ignored; with `"intensity"` targets in 0..1.
+            label_mask (`torch.Tensor` of shape `(batch, num_labels)`, *optional*):
+                Nonzero on the classes that the clip's corpus can express.
+            frame_labels (`torch.Tensor` of shape `(batch, num_frames, num_labels)`, *optional*):
+                Soft labels of each frame; rows of zeros are ignored.
+            frame_label_mask (`torch.Tensor` of shape `(batch, num_frames, num_labels)`, *optional*):
+                `label_mask` of each frame. Default: the clip's.
+            width (`int`, *optional*):
+                Answer with the head of this nesting width. Default: the widest.
+            kwargs:
+                `output_hidden_states`, `output_attentions`, `return_dict`, as in every transformers model.
+
+        Returns:
+            [`EmotionWhisperOutput`].
+
+        Raises:
+            ValueError: Labels whose shape or type does not fit the model, or an unknown `width`.
+        """
+        outputs: EmotionWhisperModelOutput = self.model(input_features, attention_mask, **kwargs)
+        frame_vectors = self.dropout(outputs.last_hidden_state)
+        frame_mask = outputs.frame_mask
+        frame_log_weights = self._frame_log_weights(frame_vectors, frame_mask)
+        weights = frame_log_weights.softmax(dim=-1)[:, None]  # (batch, 1, num_frames)
+        embeddings = (weights @ frame_vectors).squeeze(1)  # (batch, d_model)
+
+        loss = None
+        if labels is not None:
+            loss = self._loss(embeddings, self._soft_labels(labels), label_mask)
+        if frame_labels is not None:
+            frame_loss = self._frame_loss(frame_vectors, frame_mask, frame_labels, label_mask, frame_label_mask)
+            loss = frame_loss if loss is None else loss + frame_loss
+        return EmotionWhisperOutput(
+            loss=loss,
+            logits=self.head(embeddings, width),
+            frame_logits=self.head(frame_vectors, width),
+            frame_log_weights=frame_log_weights,
+            frame_mask=frame_mask,
+            embeddings=embeddings[:, :width],
+            frame_vectors=frame_vectors,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+        )
+
+    def _frame_log_weights(self, frame_vectors: torch.Tensor, frame_mask: torch.Tensor) -> torch.Tensor:
+        """Unnormalised log-weight of each frame, `(batch, num_frames)`; -inf where `frame_mask` is False."""
+        scores = frame_vectors.new_zeros(frame_mask.shape) if self.pooling is None else self.pooling(frame_vectors)
+        return scores.masked_fill(~frame_mask, -torch.inf)
+
+    def _loss(
+        self,
+        vectors: torch.Tensor,
+        targets: torch.Tensor,
+        label_mask: torch.Tensor | None,
+        weights: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Mean over the nesting widths of the loss of `vectors (..., d_model)` against `targets (..., num_labels)`."""
+        criterion = intensity_loss if self.config.problem == "intensity" else soft_cross_entropy
+        losses = [criterion(logits, targets, label_mask, weights) for logits in self.head.all_widths(vectors)]
+        return torch.stack(losses).mean()
+
+    def _frame_loss(
+        self,
+        frame_vectors: torch.Tensor,
+        frame_mask: torch.Tensor,
+        frame_labels: torch.Tensor,
+        label_mask: torch.Tensor | None,
+        frame_label_mask: torch.Tensor | None,
+    ) -> torch.Tensor:
+        expected = (*frame_mask.shape, self.config.num_labels)
+        if frame_labels.shape != expected or not frame_labels.is_floating_point():
+            raise ValueError(
+                f"frame_labels must be floats of shape (batch, num_frames, num_labels) = {expected}, "
+                f"got {frame_labels.dtype} of shape {tuple(frame_labels.shape)}."
+            )
+        if frame_label_mask is None and label_mask is not None:
+            frame_label_mask = label_mask[:, None]  # (batch, 1, num_labels)
+        counts = frame_mask & (frame_labels.sum(dim=-1) > 0)
+        return self._loss(frame_vectors, frame_labels, frame_label_mask, counts)
+
+    def _soft_labels(self, labels: torch.Tensor) -> torch.Tensor:
+        """Labels as `(batch, num_labels)` floats; an ignored class index becomes a row of zeros."""
+        num_labels = self.config.num_labels
+        if labels.is_floating_point() and labels.ndim == 2 and labels.shape[1] == num_labels:
+            return labels
+        if not labels.is_floating_point() and labels.ndim == 1 and self.config.problem == "distribution":
+            known = labels != IGNORED_LABEL
+            one_hot = nn.functional.one_hot(labels.masked_fill(~known, 0), num_labels)
+            return one_hot.float() * known[:, None]
+        expected = f"floats of shape (batch, {num_labels})"
+        if self.config.problem == "distribution":
+            expected += " or class indices of shape (batch,)"
+        raise ValueError(f"labels must be {expected}, got {labels.dtype} of shape {tuple(labels.shape)}.")
+
+
+__all__ = ["EmotionWhisperForAudioClassification", "EmotionWhisperModel", "EmotionWhisperPreTrainedModel"]
