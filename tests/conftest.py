@@ -3,10 +3,13 @@
 import ipaddress
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hub_client import HubServer
 
 ROOT = Path(__file__).parents[1]
 
@@ -58,3 +61,21 @@ def bundled_checkpoint() -> Path:
     if not (folder / "model.safetensors").is_file():
         pytest.skip("needs the bundled checkpoint, and src/audio_emotion/checkpoint/ holds no model.safetensors")
     return folder
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
+    """A Hub on loopback, shared by the whole run: each test uses repositories of its own."""
+    with HubServer(tmp_path_factory.mktemp("hub")) as server:
+        yield server
+        assert server.leaks() == [], "a token went to the storage port"
+
+
+@pytest.fixture
+def online(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> HubServer:
+    """The Hub with a clean record, and this process free to use it: over plain HTTP, with no wait before a retry."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda _: None))
+    hub.reset()
+    return hub
