@@ -15,3 +15,7 @@ class CorpusError(AudioEmotionError):
 
 class RecipeError(AudioEmotionError):
     """A training recipe with an unknown key, a wrong type, or data that cannot be trained on."""
+
+
+class HubError(AudioEmotionError):
+    """A push that the Hub, the token or the connection does not allow; the repository is as it was."""
