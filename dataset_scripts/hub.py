@@ -64,7 +64,7 @@ def push_files(
         The web address of the commit.
 
     Raises:
-        HubError: if the token, the repository, the metadata or the connection does not allow it. The message is one line.
+        HubError: if token, repository, metadata or connection do not allow it; its one line says what to do.
     """
     api = api or HfApi()
     with hub_errors(target):
