@@ -1,0 +1,39 @@
+"""`audio-emotion train`: run a recipe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    config: Annotated[Path, typer.Option("--config", help="The recipe, a YAML file.", show_default=False)],
+    override: Annotated[
+        list[str] | None, typer.Option("--set", help="Override one value, as section.key=value; may be repeated.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the newest checkpoint of the run.")] = False,
+) -> None:
+    """Train a model from a recipe and write it to the recipe's output_dir.
+
+    [bold]Examples[/bold]
+
+      audio-emotion train --config training/recipes/base.yaml
+
+      audio-emotion train --config training/recipes/base.yaml --set loop.epochs=1 --resume
+    """
+    from rich.console import Console
+
+    from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
+    from audio_emotion.training.recipe import load_recipe
+    from audio_emotion.training.train import train as run
+
+    console = Console(stderr=True)
+    try:
+        folder = run(load_recipe(config, override), resume=resume)
+    except AudioEmotionError as error:
+        console.print(f"[red]error:[/red] {error}")
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        console.print("Stopped. Run the same command with --resume to go on from the last checkpoint.")
+        raise typer.Exit(130) from None
+    console.print(f"The model is in {folder}")

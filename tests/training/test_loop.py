@@ -1,0 +1,127 @@
+"""The loop: it learns, resumes bit for bit, sees the same items on any number of processes, and fails clearly."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
+from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
+from audio_emotion.training import loop as loop_module
+from audio_emotion.training.checkpoints import Progress, list_checkpoints, load_checkpoint, save_checkpoint
+from audio_emotion.training.recipe import Recipe
+from audio_emotion.training.train import train
+
+
+def elsewhere(recipe: Recipe, folder: Path, **sections: dict) -> Recipe:
+    raw = recipe.model_dump() | {"output_dir": str(folder)}
+    for section, values in sections.items():
+        raw[section] |= values
+    return Recipe.model_validate(raw)
+
+
+def test_a_run_learns_and_writes_a_whole_model_folder(recipe: Recipe, tmp_path: Path) -> None:
+    quiet = {
+        "speed": 0,
+        "noise": 0,
+        "reverb": 0,
+        "band_limit": 0,
+        "equalizer": 0,
+        "frequency_masks": 0,
+        "time_masks": 0,
+    }
+    recipe = elsewhere(recipe, tmp_path, loop={"epochs": 6}, augmentation=quiet, sampling={"items_per_epoch": 64})
+    final = train(recipe)
+    model = EmotionWhisperForAudioClassification.from_pretrained(final)
+    assert {path.name for path in final.iterdir()} >= {
+        "config.json",
+        "model.safetensors",
+        "preprocessor_config.json",
+        "recipe.yaml",
+    }
+    assert next(iter(load_file(final / "model.safetensors").values())).dtype == torch.float16
+    assert model.config.corpora == ["alpha", "beta"]
+    assert sum(model.config.class_prior) == pytest.approx(1.0)
+    assert 0.2 <= model.config.temperature <= 5.0
+    assert 0.0 <= model.config.calibration_error <= 1.0
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    losses = [line["pooled"] for line in lines if "pooled" in line]
+    assert np.mean(losses[-8:]) < 0.8 * np.mean(losses[:8])
+    assert max(line["validation_uar"] for line in lines if "validation_uar" in line) > 0.5
+
+
+def test_a_resumed_run_ends_in_the_same_weights(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(elsewhere(recipe, tmp_path / "whole"))
+    cut = elsewhere(recipe, tmp_path / "cut")
+
+    class PowerCut(BaseException):
+        pass
+
+    take_step = loop_module.TrainingLoop._take_step
+
+    def until_step_five(self, step, batches):
+        if self.progress.total_steps == 5:
+            raise PowerCut
+        return take_step(self, step, batches)
+
+    with monkeypatch.context() as patch, pytest.raises(PowerCut):
+        patch.setattr(loop_module.TrainingLoop, "_take_step", until_step_five)
+        train(cut)
+    with pytest.raises(RecipeError, match="--resume"):
+        train(cut)
+    resumed = train(cut, resume=True)
+    expected, found = load_file(whole / "model.safetensors"), load_file(resumed / "model.safetensors")
+    assert expected.keys() == found.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, found[name]), name
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoints(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = loop_module.TrainingObjective.forward
+    calls = iter(range(10**6))
+
+    def broken(self, batch):
+        terms = forward(self, batch)
+        return terms if next(calls) < 20 else {name: term * float("nan") for name, term in terms.items()}
+
+    monkeypatch.setattr(loop_module.TrainingObjective, "forward", broken)
+    with pytest.raises(AudioEmotionError, match="not finite"):
+        train(recipe)
+    newest = list_checkpoints(Path(recipe.output_dir) / "checkpoints")[-1]
+    assert all(torch.isfinite(tensor).all() for tensor in load_checkpoint(newest)[1].values())
+
+
+def test_only_complete_checkpoints_are_seen_and_two_are_kept(tmp_path: Path) -> None:
+    for step in (1, 2, 3):
+        save_checkpoint(tmp_path, Progress(total_steps=step), {"w": torch.tensor([float(step)])}, {})
+    (tmp_path / ".step-00000009.partial").mkdir()
+    assert [path.name for path in list_checkpoints(tmp_path)] == ["step-00000002", "step-00000003"]
+    progress, weights, _ = load_checkpoint(tmp_path / "step-00000003")
+    assert progress.total_steps == 3
+    assert weights["w"].item() == 3.0
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_checkpoint(tmp_path, Progress(total_steps=1), {"w": torch.ones(1)}, {})
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(AudioEmotionError, match=r"No space left.*--resume"):
+        save_checkpoint(tmp_path, Progress(total_steps=2), {"w": torch.ones(1)}, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path, Progress(total_steps=1), {"w": torch.ones(1)}, {})
+    (path / "weights.safetensors").write_bytes(b"half")
+    with pytest.raises(AudioEmotionError, match="step-00000001"):
+        load_checkpoint(path)

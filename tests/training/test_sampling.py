@@ -1,0 +1,88 @@
+"""Plans of an epoch: shares, joins, steps; the same whatever the number of processes."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
+from audio_emotion.pipeline.errors_audio_emotion import RecipeError
+from audio_emotion.training.data import ClipTable, load_clips
+from audio_emotion.training.recipe import CorpusRecipe, Recipe, SamplingRecipe
+from audio_emotion.training.sampling import class_prior, clip_probabilities, plan_epoch
+
+
+@pytest.fixture
+def clips(recipe: Recipe) -> ClipTable:
+    return load_clips(recipe.data, "train")
+
+
+def with_sections(recipe: Recipe, **sections: dict) -> Recipe:
+    raw = recipe.model_dump()
+    for section, values in sections.items():
+        raw[section] |= values
+    return Recipe.model_validate(raw)
+
+
+def test_clips_are_read_with_their_labels_and_sound(clips: ClipTable) -> None:
+    assert clips.corpora == ("alpha", "beta")
+    assert len(clips) == 3 * 3 * 4 + 3 * 8 * 2
+    assert set(clips.speakers) == {f"{corpus}/s{number}" for corpus in clips.corpora for number in range(3)}
+    for index in (0, len(clips) - 1):
+        assert len(clips.waveform(index)) == round(clips.duration_s[index] * 16_000)
+    assert clips.label_mask[clips.corpus_index == 0].sum(axis=1).tolist() == [3] * 36
+
+
+def test_what_cannot_be_trained_on_is_refused(recipe: Recipe) -> None:
+    with pytest.raises(RecipeError, match=r"nowhere.*corpora prepare"):
+        load_clips([CorpusRecipe(path="nowhere", name="alpha")], "train")
+    with pytest.raises(RecipeError, match="gamma"):
+        load_clips([CorpusRecipe(path=recipe.data[0].path, name="gamma")], "train")
+    with pytest.raises(RecipeError, match="'test' split"):
+        load_clips(recipe.data, "test")
+
+
+@pytest.mark.parametrize(("temperature", "ratio"), [(0.0, 1.0), (1.0, 36 / 48)])
+def test_corpus_temperature_sets_the_shares(clips: ClipTable, recipe: Recipe, temperature: float, ratio: float) -> None:
+    sampling = SamplingRecipe(corpus_temperature=temperature, class_temperature=1.0)
+    probabilities = clip_probabilities(clips, recipe.data, sampling)
+    shares = [probabilities[clips.corpus_index == number].sum() for number in range(2)]
+    assert sum(shares) == pytest.approx(1.0)
+    assert shares[0] / shares[1] == pytest.approx(ratio)
+    assert class_prior(clips, probabilities).sum() == pytest.approx(1.0)
+
+
+def test_joined_clips_share_the_speaker_and_change_the_emotion(clips: ClipTable, recipe: Recipe) -> None:
+    plan = plan_epoch(clips, with_sections(recipe, shifts={"probability": 1.0}), epoch=0)
+    joins = [item.clips for step in plan for batch in step for item in batch]
+    assert max(map(len, joins)) > 2
+    for join in joins:
+        assert len({clips.speakers[index] for index in join}) == 1
+        assert all(clips.emotion[a] != clips.emotion[b] for a, b in itertools.pairwise(join))
+    neutral = EMOTIONS.index("neutral")
+    with_neutral = np.mean([any(clips.emotion[index] == neutral for index in join) for join in joins])
+    assert with_neutral > 0.4
+
+
+def test_no_shifts_means_single_clips(clips: ClipTable, recipe: Recipe) -> None:
+    plan = plan_epoch(clips, with_sections(recipe, shifts={"probability": 0.0}), epoch=0)
+    assert all(len(item.clips) == 1 for step in plan for batch in step for item in batch)
+
+
+def test_plans_repeat_and_differ_between_epochs(clips: ClipTable, recipe: Recipe) -> None:
+    assert plan_epoch(clips, recipe, 3) == plan_epoch(clips, recipe, 3)
+    assert plan_epoch(clips, recipe, 3) != plan_epoch(clips, recipe, 4)
+
+
+def test_more_processes_cut_the_same_steps_finer(clips: ClipTable, recipe: Recipe) -> None:
+    one, three = (plan_epoch(clips, recipe, 0, num_processes) for num_processes in (1, 3))
+    for step, finer in zip(one, three, strict=True):
+        assert {item for batch in step for item in batch} == {item for batch in finer for item in batch}
+        assert len(finer) >= 3
+
+
+def test_micro_batches_hold_no_more_frames_than_allowed(clips: ClipTable, recipe: Recipe) -> None:
+    for step in plan_epoch(clips, recipe, 0):
+        for batch in step:
+            frames = [50 * sum(clips.duration_s[index] for index in item.clips) for item in batch]
+            assert len(batch) == 1 or max(frames) * len(batch) <= recipe.loop.frames_per_batch + len(batch)

@@ -1,0 +1,150 @@
+"""Augmentation of waveforms and log-mel features: channel, room, noise, tempo, and SpecAugment's masks.
+
+Every function takes a `numpy.random.Generator`, so that an item is the same whenever it is rendered again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from scipy.signal import fftconvolve
+
+from audio_emotion.training.recipe import AugmentationRecipe
+
+Waveform = NDArray[np.float32]
+SILENCE_FLOOR_DB = -40.0
+_ACTIVITY_WINDOW_S = 0.02
+
+
+def active_range(waveform: Waveform, sampling_rate: int) -> tuple[int, int]:
+    """First and last sample of a clip's sound, without the silence around it.
+
+    A 20 ms window counts as sound when its level is within 40 dB of the loudest window.
+
+    Args:
+        waveform: `(num_samples,)`.
+        sampling_rate: in Hz.
+
+    Returns:
+        `(start, end)` in samples, `end` exclusive; the whole clip if it is shorter than one window or silent.
+    """
+    window = int(_ACTIVITY_WINDOW_S * sampling_rate)
+    num_windows = len(waveform) // window
+    if num_windows == 0:
+        return 0, len(waveform)
+    power = np.square(waveform[: num_windows * window].reshape(num_windows, window)).mean(axis=1)  # (num_windows,)
+    if power.max() <= 0:
+        return 0, len(waveform)
+    active = np.flatnonzero(power >= power.max() * 10 ** (SILENCE_FLOOR_DB / 10))
+    end = len(waveform) if active[-1] == num_windows - 1 else (int(active[-1]) + 1) * window
+    return int(active[0]) * window, end
+
+
+def match_level(waveform: Waveform, level_db: float = -23.0) -> Waveform:
+    """Scale to a root-mean-square level in dB relative to full scale; silence stays silence."""
+    level = np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))
+    if level < 1e-7:
+        return waveform
+    return np.asarray(waveform * (10 ** (level_db / 20) / level), dtype=np.float32)
+
+
+def change_speed(waveform: Waveform, factor: float) -> Waveform:
+    """Play faster (`factor` above 1) or slower: tempo and pitch change together."""
+    return np.asarray(soxr.resample(waveform, factor * 16_000, 16_000, quality="MQ"), dtype=np.float32)
+
+
+def add_noise(waveform: Waveform, snr_db: float, rng: np.random.Generator) -> Waveform:
+    """Add noise whose power falls as 1 / f ** a with random a (white to brown), at a signal-to-noise ratio in dB."""
+    spectrum = np.fft.rfft(rng.standard_normal(len(waveform)))
+    frequency = np.maximum(np.arange(len(spectrum)), 1)
+    noise = np.fft.irfft(spectrum * frequency ** (-rng.uniform(0, 1)), n=len(waveform))
+    signal_power, noise_power = np.mean(np.square(waveform)), np.mean(np.square(noise))
+    if signal_power <= 0 or noise_power <= 0:
+        return waveform
+    gain = np.sqrt(signal_power / noise_power * 10 ** (-snr_db / 10))
+    return np.asarray(waveform + gain * noise, dtype=np.float32)
+
+
+def add_reverb(waveform: Waveform, sampling_rate: int, rng: np.random.Generator) -> Waveform:
+    """Convolve with a synthetic room response: a direct sound and exponentially decaying noise.
+
+    Reverberation time is 0.1 to 0.6 s, the direct sound 0 to 12 dB above the tail; the length does not change.
+    """
+    reverberation_s = rng.uniform(0.1, 0.6)
+    time_s = np.arange(int(reverberation_s * sampling_rate)) / sampling_rate
+    tail = rng.standard_normal(len(time_s)) * 10 ** (-3 * time_s / reverberation_s)
+    tail *= 10 ** (-rng.uniform(0, 12) / 20) / np.sqrt(np.sum(np.square(tail)))
+    tail[0] += 1.0
+    return np.asarray(fftconvolve(waveform, tail)[: len(waveform)], dtype=np.float32)
+
+
+def limit_band(waveform: Waveform, sampling_rate: int, rng: np.random.Generator) -> Waveform:
+    """Keep only what a narrower channel passes: a telephone's 8 kHz rate up to a 14 kHz one, some with mu-law."""
+    rate = int(rng.choice([8_000, 8_000, 11_025, 14_000]))
+    narrow = soxr.resample(waveform, sampling_rate, rate, quality="MQ")
+    if rate == 8_000 and rng.random() < 0.5:
+        narrow = _mu_law(narrow)
+    wide = soxr.resample(narrow, rate, sampling_rate, quality="MQ")[: len(waveform)]
+    return np.pad(wide, (0, len(waveform) - len(wide))).astype(np.float32)
+
+
+def _mu_law(waveform: Waveform, mu: float = 255.0) -> Waveform:
+    peak = np.abs(waveform).max() or 1.0
+    compressed = np.sign(waveform) * np.log1p(mu * np.abs(waveform / peak)) / np.log1p(mu)
+    coarse = np.round(compressed * 127) / 127
+    return np.asarray(np.sign(coarse) * np.expm1(np.abs(coarse) * np.log1p(mu)) / mu * peak, dtype=np.float32)
+
+
+def equalize(waveform: Waveform, max_db: float, rng: np.random.Generator) -> Waveform:
+    """Filter with a smooth random frequency response of at most +- `max_db`, as microphones and rooms differ."""
+    spectrum = np.fft.rfft(waveform)
+    num_points = 6
+    gains_db = rng.uniform(-max_db, max_db, num_points)
+    octaves = np.log2(np.linspace(50, 8_000, len(spectrum)))
+    response_db = np.interp(octaves, np.linspace(octaves[0], octaves[-1], num_points), gains_db)
+    return np.fft.irfft(spectrum * 10 ** (response_db / 20), n=len(waveform)).astype(np.float32)
+
+
+def augment_waveform(
+    waveform: Waveform, sampling_rate: int, recipe: AugmentationRecipe, rng: np.random.Generator
+) -> Waveform:
+    """One random view of a recording: room, then channel, then noise; the length does not change.
+
+    Speed is not among them, since it changes the length: it is applied to each clip before it is joined.
+    """
+    if rng.random() < recipe.reverb:
+        waveform = add_reverb(waveform, sampling_rate, rng)
+    if rng.random() < recipe.equalizer:
+        waveform = equalize(waveform, recipe.equalizer_db, rng)
+    if rng.random() < recipe.noise:
+        waveform = add_noise(waveform, rng.uniform(*recipe.noise_snr_db), rng)
+    if rng.random() < recipe.band_limit:
+        waveform = limit_band(waveform, sampling_rate, rng)
+    return waveform
+
+
+def mask_features(
+    features: NDArray[np.float32], frames_per_second: float, recipe: AugmentationRecipe, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """SpecAugment (arXiv 1904.08779): replace random bands and stretches of time by the clip's mean.
+
+    Args:
+        features: `(num_mel_bins, num_mel_frames)`.
+        frames_per_second: mel frames in a second.
+        recipe: how many masks, and how wide.
+        rng: source of randomness.
+    """
+    masked = features.copy()
+    num_bins, num_frames = features.shape
+    mean = features.mean()
+    for _ in range(recipe.frequency_masks):
+        width = int(rng.integers(0, recipe.frequency_mask_bins + 1))
+        start = int(rng.integers(0, num_bins - width + 1))
+        masked[start : start + width] = mean
+    longest = min(int(recipe.time_mask_s * frames_per_second), num_frames // 5)
+    for _ in range(recipe.time_masks):
+        width = int(rng.integers(0, longest + 1))
+        start = int(rng.integers(0, num_frames - width + 1))
+        masked[:, start : start + width] = mean
+    return masked

@@ -1,0 +1,70 @@
+"""Render planned micro-batches into tensors, in the loop or in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
+from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
+from audio_emotion.training.augmentation import mask_features
+from audio_emotion.training.data import ClipTable
+from audio_emotion.training.objectives import Batch
+from audio_emotion.training.recipe import Recipe
+from audio_emotion.training.sampling import MicroBatch
+from audio_emotion.training.shifts import Rendered, render
+
+
+class TrainingBatches(Dataset[Batch]):
+    """The micro-batches that one process renders, in order."""
+
+    def __init__(
+        self,
+        micro_batches: Sequence[MicroBatch],
+        clips: ClipTable,
+        recipe: Recipe,
+        config: EmotionWhisperConfig,
+        extractor: EmotionWhisperFeatureExtractor,
+    ) -> None:
+        self._micro_batches = micro_batches
+        self._clips = clips
+        self._recipe = recipe
+        self._config = config
+        self._extractor = extractor
+
+    def __len__(self) -> int:
+        return len(self._micro_batches)
+
+    def __getitem__(self, index: int) -> Batch:
+        """Render one micro-batch; see `TrainingObjective.forward` for its tensors."""
+        items = self._micro_batches[index]
+        rendered = [
+            render(item, self._clips, self._recipe.shifts, self._recipe.augmentation, self._config) for item in items
+        ]
+        encoded = self._extractor([one.waveform for one in rendered], sampling_rate=self._config.sampling_rate)
+        features = np.asarray(encoded["input_features"], dtype=np.float32)
+        mask = np.asarray(encoded["attention_mask"], dtype=np.int64)
+        frames_per_second = self._config.sampling_rate / self._config.hop_length
+        for row, item in enumerate(items):
+            length = int(mask[row].sum())
+            rng = np.random.default_rng((*item.seed, 1))
+            features[row, :, :length] = mask_features(
+                features[row, :, :length], frames_per_second, self._recipe.augmentation, rng
+            )
+        return {
+            "input_features": torch.from_numpy(features),
+            "attention_mask": torch.from_numpy(mask),
+            "labels": torch.from_numpy(np.stack([one.label for one in rendered])),
+            "label_mask": torch.from_numpy(np.stack([one.label_mask for one in rendered])),
+            "frame_labels": torch.from_numpy(_pad_frames(rendered)),
+            "corpus": torch.from_numpy(self._clips.corpus_index[[item.clips[0] for item in items]]),
+        }
+
+
+def _pad_frames(rendered: Sequence[Rendered]) -> NDArray[np.float32]:
+    num_frames = max(len(one.frame_labels) for one in rendered)
+    return np.stack([np.pad(one.frame_labels, ((0, num_frames - len(one.frame_labels)), (0, 0))) for one in rendered])

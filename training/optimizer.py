@@ -1,0 +1,38 @@
+"""Parameter groups of AdamW: layer-wise learning rates, and no decay on biases and norms."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from audio_emotion.training.objectives import TrainingObjective
+from audio_emotion.training.recipe import OptimizerRecipe
+
+_LAYER = re.compile(r"\.layers\.(\d+)\.")
+
+
+def parameter_groups(objective: TrainingObjective, recipe: OptimizerRecipe) -> list[dict[str, Any]]:
+    """Group the trainable parameters by learning rate and weight decay.
+
+    The head learns at `head_learning_rate`, the topmost encoder layer at `learning_rate`, and every layer below at
+    `layer_decay` times the one above it; the convolutions and positions in front of the layers come last.
+    `freeze_front` freezes those.
+    """
+    num_layers = len(objective.model.model.encoder.layers)
+    groups: dict[tuple[float, float], list[Any]] = {}
+    for name, parameter in objective.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        if ".encoder." not in name:
+            rate = recipe.head_learning_rate
+        else:
+            layer = _LAYER.search(name)
+            front = layer is None and not name.split(".encoder.")[1].startswith("layer_norm")
+            if front and recipe.freeze_front:
+                parameter.requires_grad_(False)
+                continue
+            depth = int(layer[1]) + 1 if layer else (0 if front else num_layers)
+            rate = recipe.learning_rate * recipe.layer_decay ** (num_layers - depth)
+        decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    return [{"params": members, "lr": rate, "weight_decay": decay} for (rate, decay), members in groups.items()]

@@ -1,0 +1,247 @@
+"""A training recipe: frozen, typed data, filled from YAML and overridden from the command line.
+
+The resolved recipe is saved beside every checkpoint, so that a run can be read, repeated and resumed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from audio_emotion.pipeline.errors_audio_emotion import RecipeError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ModelRecipe(_Section):
+    """Which encoder to start from and what the head looks like.
+
+    Attributes:
+        encoder: Hub id or folder of any Whisper, full model or encoder only.
+        num_layers: keep the first k encoder layers; None keeps all.
+        layer_mix: read a learned mix of all kept layers instead of the last one.
+        pooling: `"attention"` learns a weight per frame, `"mean"` weighs all frames alike.
+        level_normalization: make the features independent of the recording's gain.
+        nesting_dims: Matryoshka widths; None takes powers of two from 8 up.
+        final_dropout: dropout before the head.
+    """
+
+    encoder: str
+    num_layers: int | None = Field(default=None, ge=1)
+    layer_mix: bool = True
+    pooling: Literal["mean", "attention"] = "attention"
+    level_normalization: bool = True
+    nesting_dims: list[int] | None = None
+    final_dropout: float = Field(default=0.1, ge=0, lt=1)
+
+
+class CorpusRecipe(_Section):
+    """One prepared corpus to train on.
+
+    Attributes:
+        path: folder (or Hub repository) that `audio-emotion corpora prepare` wrote.
+        name: the corpus's name there.
+        weight: multiplies the corpus's share of the sampled clips.
+    """
+
+    path: str
+    name: str
+    weight: float = Field(default=1.0, gt=0)
+
+
+class SamplingRecipe(_Section):
+    """How often a clip is drawn.
+
+    A corpus of `n` clips gets a share proportional to `weight * n ** corpus_temperature`; inside a corpus a class with
+    `n` clips gets `n ** class_temperature`. 1 keeps the natural shares, 0 makes all equal.
+    """
+
+    items_per_epoch: int = Field(default=8000, ge=1)
+    corpus_temperature: float = Field(default=0.5, ge=0, le=1)
+    class_temperature: float = Field(default=0.25, ge=0, le=1)
+
+
+class ShiftRecipe(_Section):
+    """Temporal emotion shifts: clips joined into one item with known boundaries.
+
+    Attributes:
+        probability: share of the items that are joined from two clips or more.
+        max_segments: most clips in one item.
+        max_duration_s: longest joined item in seconds.
+        crossfade_s: overlap of neighbouring segments, in which the targets are mixed.
+        max_pause_s: longest pause between two segments; its frames carry no target.
+    """
+
+    probability: float = Field(default=0.4, ge=0, le=1)
+    max_segments: int = Field(default=4, ge=2)
+    max_duration_s: float = Field(default=10.0, gt=0, le=30)
+    crossfade_s: float = Field(default=0.06, ge=0)
+    max_pause_s: float = Field(default=0.3, ge=0)
+
+
+class AugmentationRecipe(_Section):
+    """Waveform and feature augmentation; each probability switches one ingredient.
+
+    `speed` draws a factor from 1 +- `speed_range` (tempo and pitch together); `noise` adds coloured noise at a
+    signal-to-noise ratio of `noise_snr_db`; `reverb` convolves with a synthetic room response; `band_limit` passes the
+    signal through a narrower band; `equalizer` tilts the spectrum smoothly by up to `equalizer_db`; the masks are
+    SpecAugment's.
+    """
+
+    speed: float = Field(default=0.5, ge=0, le=1)
+    speed_range: float = Field(default=0.12, ge=0, lt=0.5)
+    noise: float = Field(default=0.5, ge=0, le=1)
+    noise_snr_db: tuple[float, float] = (8.0, 40.0)
+    reverb: float = Field(default=0.3, ge=0, le=1)
+    band_limit: float = Field(default=0.25, ge=0, le=1)
+    equalizer: float = Field(default=0.6, ge=0, le=1)
+    equalizer_db: float = Field(default=9.0, ge=0)
+    frequency_masks: int = Field(default=2, ge=0)
+    frequency_mask_bins: int = Field(default=12, ge=0)
+    time_masks: int = Field(default=1, ge=0)
+    time_mask_s: float = Field(default=0.2, ge=0)
+
+
+class ObjectiveRecipe(_Section):
+    """Weights of the loss terms; 0 switches a term off.
+
+    Attributes:
+        pooled: soft cross-entropy of the pooled logits.
+        frame: soft cross-entropy of every labelled frame.
+        adversarial: gradient reversal on the identity of the corpus.
+    """
+
+    pooled: float = Field(default=1.0, ge=0)
+    frame: float = Field(default=0.5, ge=0)
+    adversarial: float = Field(default=0.0, ge=0)
+
+
+class OptimizerRecipe(_Section):
+    """AdamW with a warm-up and a cosine; lower layers learn more slowly by `layer_decay` a layer."""
+
+    learning_rate: float = Field(default=8e-5, gt=0)
+    head_learning_rate: float = Field(default=1e-3, gt=0)
+    layer_decay: float = Field(default=0.85, gt=0, le=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup_ratio: float = Field(default=0.06, ge=0, lt=1)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    freeze_front: bool = False
+
+
+class LoopRecipe(_Section):
+    """Length and bookkeeping of a run.
+
+    Attributes:
+        epochs: passes of `sampling.items_per_epoch` items.
+        items_per_step: items behind one optimiser step, over all processes and micro-batches.
+        frames_per_batch: most padded frames (of 20 ms) in one micro-batch.
+        validate_every: steps between validations.
+        checkpoint_every: steps between resumable checkpoints.
+        patience: validations without a better score before the run stops.
+        ema_decay: decay of the averaged weights, which are the ones validated and shipped; 0 switches averaging off.
+        mixed_precision: as Accelerate's; keep `"no"` on a CPU.
+        num_workers: processes that render batches; 0 renders in the loop.
+        log_with: an Accelerate tracker such as `"tensorboard"`, or None.
+    """
+
+    epochs: int = Field(default=3, ge=1)
+    items_per_step: int = Field(default=32, ge=1)
+    frames_per_batch: int = Field(default=3200, ge=1)
+    validate_every: int = Field(default=250, ge=1)
+    checkpoint_every: int = Field(default=100, ge=1)
+    patience: int = Field(default=6, ge=1)
+    ema_decay: float = Field(default=0.998, ge=0, lt=1)
+    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
+    num_workers: int = Field(default=0, ge=0)
+    log_with: str | None = None
+
+
+class Recipe(_Section):
+    """Everything that decides a training run."""
+
+    name: str
+    output_dir: str
+    seed: int = Field(default=0, ge=0)
+    model: ModelRecipe
+    data: list[CorpusRecipe]
+    sampling: SamplingRecipe = SamplingRecipe()
+    shifts: ShiftRecipe = ShiftRecipe()
+    augmentation: AugmentationRecipe = AugmentationRecipe()
+    objective: ObjectiveRecipe = ObjectiveRecipe()
+    optimizer: OptimizerRecipe = OptimizerRecipe()
+    loop: LoopRecipe = LoopRecipe()
+
+    @field_validator("data")
+    @classmethod
+    def _some_corpus_once(cls, data: list[CorpusRecipe]) -> list[CorpusRecipe]:
+        if not data:
+            raise ValueError("list at least one corpus, as {path: FOLDER, name: CORPUS}")
+        keys = [(corpus.path, corpus.name) for corpus in data]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"a corpus is listed twice: {keys}")
+        return data
+
+    @model_validator(mode="after")
+    def _some_term(self) -> Recipe:
+        if self.objective.pooled == 0 and self.objective.frame == 0:
+            raise ValueError("objective.pooled and objective.frame are both 0: nothing would be learned")
+        return self
+
+
+def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
+    """Read a recipe from YAML.
+
+    Args:
+        path: the YAML file.
+        overrides: `section.key=value` strings, the value in YAML, applied on top of the file.
+
+    Raises:
+        RecipeError: if the file cannot be read, or a key is unknown, missing or of the wrong type; the message names
+            file and key.
+    """
+    path = Path(path)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot read the recipe: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise RecipeError(
+            f"{path}: a recipe is a mapping of sections such as model and data; this file holds a {type(raw).__name__}"
+        )
+    for override in overrides or []:
+        _apply_override(raw, override)
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'recipe'}: {fault['msg']}" for fault in error.errors()
+        )
+        raise RecipeError(f"{path}: {faults}") from error
+
+
+def save_recipe(recipe: Recipe, path: str | Path) -> None:
+    """Write the resolved recipe as YAML."""
+    Path(path).write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+
+
+def _apply_override(raw: dict[str, Any], override: str) -> None:
+    key, separator, value = override.partition("=")
+    if not separator:
+        raise RecipeError(f"override {override!r}: write section.key=value, for example loop.epochs=2")
+    *sections, last = key.split(".")
+    place = raw
+    for section in sections:
+        place = place.setdefault(section, {})
+        if not isinstance(place, dict):
+            raise RecipeError(f"override {override!r}: {section} is not a section of the recipe")
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"override {override!r}: the value is not valid YAML: {error}") from error

@@ -1,0 +1,146 @@
+"""Which clips an epoch sees, how they are joined, and how they fall into steps and micro-batches.
+
+A plan depends on the recipe, the clips and the epoch only, never on the number of processes: a run that is resumed, or
+spread over more processes, sees the same items in the same optimiser steps.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
+from audio_emotion.training.data import ClipTable
+from audio_emotion.training.recipe import CorpusRecipe, Recipe, SamplingRecipe, ShiftRecipe
+
+_NEUTRAL = EMOTIONS.index("neutral")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One training example: the clips it is joined from, in order, and the seed that renders it."""
+
+    clips: tuple[int, ...]
+    seed: tuple[int, ...]
+
+
+MicroBatch = tuple[Item, ...]
+Step = tuple[MicroBatch, ...]
+
+
+def clip_probabilities(clips: ClipTable, corpora: list[CorpusRecipe], sampling: SamplingRecipe) -> NDArray[np.float64]:
+    """`(num_clips,)`: the chance of every clip to be drawn, by corpus and class temperature. Sums to 1."""
+    probabilities = np.zeros(len(clips))
+    emotion = clips.emotion
+    for number, corpus in enumerate(corpora):
+        members = np.flatnonzero(clips.corpus_index == number)
+        if len(members) == 0:
+            continue
+        counts = np.bincount(emotion[members], minlength=len(EMOTIONS)).astype(np.float64)
+        class_share = np.where(counts > 0, np.maximum(counts, 1) ** sampling.class_temperature, 0.0)
+        class_share /= class_share.sum()
+        corpus_share = corpus.weight * len(members) ** sampling.corpus_temperature
+        probabilities[members] = corpus_share * class_share[emotion[members]] / counts[emotion[members]]
+    return np.asarray(probabilities / probabilities.sum())
+
+
+def class_prior(clips: ClipTable, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`(8,)`: the mean soft label of the sampled mix, the prior that a model trained on it embodies."""
+    prior = probabilities @ clips.distribution
+    return np.asarray(prior / prior.sum())
+
+
+def plan_epoch(clips: ClipTable, recipe: Recipe, epoch: int, num_processes: int = 1) -> list[Step]:
+    """Draw an epoch's items and lay them out in optimiser steps.
+
+    Inside a step the items are sorted by length and cut into micro-batches of at most `loop.frames_per_batch` padded
+    frames, at least one a process.
+
+    Args:
+        clips: the training clips.
+        recipe: sampling, shifts, batch sizes and seed.
+        epoch: counted from 0.
+        num_processes: least number of micro-batches in a step.
+
+    Returns:
+        The steps of the epoch; the last, incomplete one is left out unless it is the only one.
+    """
+    rng = np.random.default_rng((recipe.seed, epoch))
+    probabilities = clip_probabilities(clips, recipe.data, recipe.sampling)
+    anchors = _systematic_draw(probabilities, recipe.sampling.items_per_epoch, rng)
+    partners = _Partners(clips)
+    items = [
+        Item(_join(int(anchor), clips, partners, recipe.shifts, rng), (recipe.seed, epoch, number))
+        for number, anchor in enumerate(anchors)
+    ]
+    per_step = recipe.loop.items_per_step
+    num_steps = max(1, len(items) // per_step)
+    return [
+        _cut(items[number * per_step : (number + 1) * per_step], clips, recipe.loop.frames_per_batch, num_processes)
+        for number in range(num_steps)
+    ]
+
+
+def _systematic_draw(probabilities: NDArray[np.float64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw with replacement at the lowest variance: a clip expected 1.3 times comes once or twice."""
+    order = rng.permutation(len(probabilities))
+    positions = (rng.random() + np.arange(count)) / count
+    drawn = np.searchsorted(np.cumsum(probabilities[order]), positions).clip(max=len(order) - 1)
+    return rng.permutation(order[drawn])
+
+
+class _Partners:
+    """Clips of the same speaker (of the same corpus where the speaker is unknown), by class."""
+
+    def __init__(self, clips: ClipTable) -> None:
+        emotion = clips.emotion
+        self._group = [
+            speaker or f"{clips.corpora[corpus]}/"
+            for speaker, corpus in zip(clips.speakers, clips.corpus_index, strict=True)
+        ]
+        self._by_class: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for index, group in enumerate(self._group):
+            self._by_class[group][int(emotion[index])].append(index)
+        self._emotion = emotion
+
+    def draw(self, current: int, rng: np.random.Generator) -> int | None:
+        """A clip of another emotion: neutral every second time if that is a change, else any class alike."""
+        classes = self._by_class[self._group[current]]
+        others = [emotion for emotion in sorted(classes) if emotion != self._emotion[current]]
+        if not others:
+            return None
+        emotion = _NEUTRAL if _NEUTRAL in others and rng.random() < 0.5 else others[rng.integers(len(others))]
+        return classes[emotion][rng.integers(len(classes[emotion]))]
+
+
+def _join(
+    anchor: int, clips: ClipTable, partners: _Partners, shifts: ShiftRecipe, rng: np.random.Generator
+) -> tuple[int, ...]:
+    if rng.random() >= shifts.probability:
+        return (anchor,)
+    joined = [anchor]
+    duration_s = clips.duration_s[anchor]
+    for _ in range(int(rng.integers(1, shifts.max_segments))):
+        partner = partners.draw(joined[-1], rng)
+        if partner is None or duration_s + clips.duration_s[partner] > shifts.max_duration_s:
+            break
+        joined.append(partner)
+        duration_s += clips.duration_s[partner]
+    return tuple(joined if rng.random() < 0.5 else reversed(joined))
+
+
+def _cut(items: list[Item], clips: ClipTable, frames_per_batch: int, num_processes: int) -> Step:
+    frames = {item: int(sum(clips.duration_s[index] for index in item.clips) * 50) + 1 for item in items}
+    batches: list[list[Item]] = [[]]
+    for item in sorted(items, key=lambda item: frames[item]):  # the last one of a batch is its longest
+        if batches[-1] and (len(batches[-1]) + 1) * frames[item] > frames_per_batch:
+            batches.append([])
+        batches[-1].append(item)
+    while len(batches) < num_processes and len(batches[0]) > 1:
+        largest = max(range(len(batches)), key=lambda number: len(batches[number]))
+        half = len(batches[largest]) // 2
+        batches[largest : largest + 1] = [batches[largest][:half], batches[largest][half:]]
+    return tuple(tuple(batch) for batch in batches)

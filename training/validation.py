@@ -1,0 +1,86 @@
+"""Scores of whole clips while training: what chooses a checkpoint, and the temperature that calibrates it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
+from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
+from audio_emotion.training.data import ClipTable
+
+Array = NDArray[np.float64]
+
+
+@torch.inference_mode()
+def clip_logits(
+    model: EmotionWhisperForAudioClassification,
+    extractor: EmotionWhisperFeatureExtractor,
+    clips: ClipTable,
+    frames_per_batch: int,
+) -> Array:
+    """Pooled logits of every clip, `(num_clips, num_labels)`, scored in batches of similar length, as they are."""
+    was_training = model.training
+    model.train(False)
+    logits = np.zeros(clips.distribution.shape, dtype=np.float64)
+    for indices in _by_length(clips.duration_s, frames_per_batch):
+        waveforms = [clips.waveform(index)[: model.config.window_samples] for index in indices]
+        encoded = extractor(waveforms, sampling_rate=model.config.sampling_rate, return_tensors="pt")
+        outputs = model(**encoded.to(model.device))
+        logits[indices] = outputs.logits.float().cpu().numpy()
+    model.train(was_training)
+    return logits
+
+
+def _by_length(duration_s: NDArray[np.float64], frames_per_batch: int) -> Iterator[list[int]]:
+    batch: list[int] = []
+    for index in np.argsort(duration_s, kind="stable"):
+        if batch and (len(batch) + 1) * int(duration_s[index] * 50 + 1) > frames_per_batch:
+            yield batch
+            batch = []
+        batch.append(int(index))
+    if batch:
+        yield batch
+
+
+def masked_log_probabilities(logits: Array, label_mask: NDArray[np.bool_]) -> Array:
+    """Log-softmax over each clip's own classes; the others are minus infinity. Shapes `(num_clips, num_labels)`."""
+    allowed = np.where(label_mask, logits, -np.inf)
+    highest = allowed.max(axis=1, keepdims=True)
+    normalizer = highest + np.log(np.exp(allowed - highest).sum(axis=1, keepdims=True))
+    return np.asarray(allowed - normalizer)
+
+
+def recall_by_corpus(logits: Array, clips: ClipTable) -> dict[str, float]:
+    """Unweighted average recall of every corpus, over the classes its clips carry."""
+    predicted = masked_log_probabilities(logits, clips.label_mask).argmax(axis=1)
+    emotion = clips.emotion
+    scores = {}
+    for number, name in enumerate(clips.corpora):
+        members = clips.corpus_index == number
+        classes = np.unique(emotion[members])
+        if len(classes):
+            recalls = [np.mean(predicted[members & (emotion == label)] == label) for label in classes]
+            scores[name] = float(np.mean(recalls))
+    return scores
+
+
+def soft_label_loss(logits: Array, clips: ClipTable, temperature: float = 1.0) -> float:
+    """Mean cross-entropy to the soft labels, every corpus weighing the same."""
+    log_probabilities = masked_log_probabilities(logits / temperature, clips.label_mask)
+    losses = -np.where(
+        clips.label_mask, clips.distribution * np.where(clips.label_mask, log_probabilities, 0.0), 0.0
+    ).sum(1)
+    return float(np.mean([losses[clips.corpus_index == number].mean() for number in np.unique(clips.corpus_index)]))
+
+
+def fit_temperature(logits: Array, clips: ClipTable) -> float:
+    """The temperature that minimises `soft_label_loss`, searched between 0.2 and 5 (arXiv 1706.04599)."""
+    best = minimize_scalar(
+        lambda log_t: soft_label_loss(logits, clips, float(np.exp(log_t))), bounds=np.log([0.2, 5.0]), method="bounded"
+    )
+    return float(np.exp(best.x))
