@@ -16,16 +16,15 @@ SAMPLING_RATE = 16_000
 FRAME = 320  # 20 ms: every shift lies on a frame of the model
 MARGIN, FADE = 5 * FRAME, 3 * FRAME  # room tone kept around the speech; part of it that is faded
 SPEECH_RMS_DBFS, SILENCE_BELOW_PEAK_DB = -23.0, 35.0
-ACTOR = "24"
-# Emotion -> the fields emotion-intensity-statement-repetition of RAVDESS's file names, in the order of the recording.
-CLIPS = [
-    ("neutral", "01-01-01-01"),
-    ("happiness", "03-02-02-01"),
-    ("neutral", "01-01-02-01"),
-    ("anger", "05-02-01-01"),
-    ("sadness", "04-02-02-01"),
-    ("neutral", "01-01-01-02"),
-    ("surprise", "08-02-02-01"),
+ACTOR = "18"  # a speaker of the validation split: no checkpoint is trained on this voice
+# Emotion -> the fields emotion-intensity and repetition of RAVDESS's file names; both statements follow each other.
+SEGMENTS = [
+    ("neutral", "01-01", "01"),
+    ("happiness", "03-02", "01"),
+    ("neutral", "01-01", "02"),
+    ("anger", "05-02", "01"),
+    ("sadness", "04-02", "01"),
+    ("surprise", "08-02", "01"),
 ]
 
 
@@ -37,11 +36,11 @@ def trim_and_level(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     start, end = loud[0] * FRAME, (loud[-1] + 1) * FRAME
     rms = np.sqrt(np.mean(samples[start:end] ** 2))
     clip = samples[max(0, start - MARGIN) : end + MARGIN] * (10 ** (SPEECH_RMS_DBFS / 20) / rms)
-    clip = clip[: len(clip) // FRAME * FRAME]
+    clip = clip[: len(clip) // FRAME * FRAME].astype(np.float32)
     ramp = np.linspace(0, 1, FADE, dtype=np.float32)
     clip[:FADE] *= ramp
     clip[-FADE:] *= ramp[::-1]
-    return clip.astype(np.float32)
+    return clip
 
 
 if __name__ == "__main__":
@@ -49,11 +48,14 @@ if __name__ == "__main__":
     parser.add_argument("ravdess", type=Path, help="folder that holds Actor_01 ... Actor_24 somewhere below it")
     parser.add_argument("out", type=Path, nargs="?", default=Path(__file__).parent)
     args = parser.parse_args()
-    paths = [next(args.ravdess.rglob(f"03-01-{name}-{ACTOR}.*")) for _, name in CLIPS]
-    segments = [trim_and_level(decode_audio(path, SAMPLING_RATE)) for path in paths]
+    segments = []
+    for _, emotion_intensity, repetition in SEGMENTS:
+        names = [f"03-01-{emotion_intensity}-{statement}-{repetition}-{ACTOR}.*" for statement in ("01", "02")]
+        clips = [decode_audio(next(args.ravdess.rglob(name)), SAMPLING_RATE) for name in names]
+        segments.append(np.concatenate([trim_and_level(clip) for clip in clips]))
     sf.write(args.out / "emotion_shifts.flac", np.concatenate(segments), SAMPLING_RATE, subtype="PCM_16")
     ends = np.cumsum([len(segment) for segment in segments]) / SAMPLING_RATE
     with (args.out / "emotion_shifts.csv").open("w") as file:
         print("start,end,emotion", file=file)
-        for start, end, (emotion, _) in zip([0, *ends], ends, CLIPS, strict=False):
+        for start, end, (emotion, *_) in zip([0, *ends], ends, SEGMENTS, strict=False):
             print(f"{start:.2f},{end:.2f},{emotion}", file=file)

@@ -1,0 +1,1 @@
+"""Speed and memory against peers: each module is a command that prints ratios."""
