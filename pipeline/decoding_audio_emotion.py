@@ -46,7 +46,8 @@ def decode_audio(source: Any, sampling_rate: int = 16000) -> np.ndarray:
 
     Args:
         source: Path, http(s) URL, bytes, binary file object, 1-d array or tensor at `sampling_rate`, a mapping with
-            `array` or `raw` and `sampling_rate`, or with `bytes` and/or `path` (what a `datasets` Audio column holds).
+            `array` or `raw` and `sampling_rate`, or with `bytes` and/or `path` (what a `datasets` Audio column holds),
+            or a row that holds one of these under `audio`.
         sampling_rate: Rate of the answer, in Hz.
 
     Returns:
@@ -108,6 +109,8 @@ def describe_source(source: Any) -> str:
     if isinstance(source, (str, os.PathLike)):
         return str(source)
     if isinstance(source, Mapping):
+        if source.get("audio") is not None:
+            return describe_source(source["audio"])
         return str(source.get("path") or "the audio given as a mapping")
     if isinstance(source, (bytes, bytearray, memoryview)):
         return "the audio given as bytes"
@@ -149,12 +152,12 @@ def _open_mapping(
                     f"{{'array': samples, 'sampling_rate': 16000}}."
                 )
             return _open_array(source[key], source["sampling_rate"], block_s, name, has_channels=True)
-    for key in ("bytes", "path"):
+    for key in ("bytes", "path", "audio"):
         if source.get(key) is not None:
             return _open_source(source[key], sampling_rate, block_s, name, stack)
     raise AudioDecodingError(
         f"{name} has the keys {sorted(map(str, source))}, none of which holds audio. Give 'array' or 'raw' with "
-        "'sampling_rate', or 'bytes', or 'path'."
+        "'sampling_rate', or 'bytes', or 'path', or 'audio' with one of these."
     )
 
 
@@ -293,7 +296,8 @@ def _soundfile_blocks(sound: Any, block_s: float, name: str) -> Iterator[np.ndar
 def _damaged(name: str, num_read: int, sound: Any, reason: str) -> str:
     return (
         f"{name} is truncated or damaged: {num_read / sound.samplerate:.2f} s of "
-        f"{sound.frames / sound.samplerate:.2f} s could be decoded ({reason.strip().rstrip('.')}). Copy or export the file again."
+        f"{sound.frames / sound.samplerate:.2f} s could be decoded ({reason.strip().rstrip('.')}). "
+        "Copy or export the file again."
     )
 
 

@@ -1,0 +1,442 @@
+"""`pipeline("audio-emotion")`: audio of any kind and length in, emotions over time out.
+
+Data flow: `decoding` gives blocks, `windows` cuts them, the model scores batches of windows, `windows` blends them
+back, `scores` and `segments` shape the answer. Only the frames' logits grow with the length of a recording.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
+from transformers.pipelines.base import ChunkPipeline
+
+from .decoding_audio_emotion import describe_source, iter_audio_blocks
+from .errors_audio_emotion import AudioDecodingError, AudioEmotionError
+from .scores_audio_emotion import ScoredRecording, ScoreRule, make_score_rule, pool_frames
+from .segments_audio_emotion import (
+    Span,
+    check_segments,
+    check_window,
+    spans_from_frames,
+    spans_from_segments,
+    spans_of_length,
+)
+from .windows_audio_emotion import WindowPlan, blend_windows, iter_windows
+
+MODEL_TYPE = "emotion_whisper"
+MIN_DURATION_S = 0.025
+"""One analysis window of the log-mel features: nothing shorter can be heard."""
+BUCKET_BATCHES = 8
+"""A list is decoded this many batches ahead and sorted by length, so that a batch holds clips of like length."""
+
+
+@dataclasses.dataclass
+class _Recording:
+    """One input on its way through the model: its windows' outputs, by index, until all are there."""
+
+    name: str
+    num_samples: int = 0
+    num_windows: int = 0
+    is_decoded: bool = False
+    outputs: dict[int, dict[str, np.ndarray]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_scored(self) -> bool:
+        return self.is_decoded and len(self.outputs) == self.num_windows
+
+
+@dataclasses.dataclass(frozen=True)
+class _Window:
+    """A window waiting for the model."""
+
+    recording: _Recording
+    index: int
+    samples: np.ndarray
+    num_new_samples: int
+
+
+class AudioEmotionPipeline(ChunkPipeline):
+    """Hears emotion in speech and how it changes over time.
+
+    Made by `transformers.pipeline("audio-emotion")`, or by `AudioEmotionPipeline.from_pretrained("org/name")`, which
+    runs the installed code. Options given when it is made hold for every call, those of a call for that call.
+
+    ```python
+    pipe = pipeline("audio-emotion")
+    pipe("call.wav")                          # [{"label": "anger", "score": 0.62}, ...]
+    pipe("call.wav", return_timestamps=True)  # {"scores": [...], "chunks": [{"timestamp": (0.0, 3.24), ...}, ...]}
+    ```
+    """
+
+    _load_processor = False
+    _load_image_processor = False
+    _load_video_processor = False
+    _load_feature_extractor = True
+    _load_tokenizer = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        dtype = kwargs.get("dtype")
+        kwargs.pop("local_files_only", None)  # `transformers.pipeline` has used it, and leaves it among the options
+        super().__init__(*args, **kwargs)
+        config = self.model.config
+        if config.model_type != MODEL_TYPE:
+            raise AudioEmotionError(
+                f"{config.name_or_path or type(self.model).__name__} is a {config.model_type!r} model, and the "
+                f"audio-emotion pipeline runs {MODEL_TYPE!r} models. Others run in pipeline('audio-classification')."
+            )
+        self.model.eval()
+        if self.device.type == "cpu" and dtype in (None, "auto") and self.dtype in (torch.float16, torch.bfloat16):
+            self.model.float()  # half precision saves space on disk; on a CPU it only costs time and accuracy
+        self._plan = WindowPlan(config.window_samples // config.frame_samples, config.frame_samples)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model: str | Path,
+        *,
+        device: int | str | torch.device | None = None,
+        dtype: torch.dtype | str = "auto",
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | Path | None = None,
+        **options: Any,
+    ) -> AudioEmotionPipeline:
+        """Load a model folder or Hub repo with the installed code; code in the repo is not run.
+
+        Args:
+            model: Folder or repo id.
+            device: Where the model runs; None takes an accelerator where there is one.
+            dtype: Type of the weights in memory; `"auto"` is the file's, and float32 on a CPU.
+            revision: Branch, tag or commit of the repo.
+            token: Hub token for private repos.
+            cache_dir: Where downloads are kept.
+            options: `batch_size` and any option of a call, as defaults.
+
+        Returns:
+            The pipeline.
+
+        Raises:
+            AudioEmotionError: If there is no such model, it holds a pickle in place of safetensors, lacks weights, or
+                is of another architecture.
+        """
+        name = str(model)
+        _check_model_folder(name)
+        hub = {"revision": revision, "token": token, "cache_dir": cache_dir, "trust_remote_code": False}
+        try:
+            network, report = AutoModelForAudioClassification.from_pretrained(
+                name, dtype=dtype, use_safetensors=True, output_loading_info=True, **hub
+            )
+            feature_extractor = AutoFeatureExtractor.from_pretrained(name, **hub)
+        except (OSError, ValueError, KeyError) as error:
+            raise AudioEmotionError(
+                f"{name} cannot be loaded as an {MODEL_TYPE!r} model. It must hold config.json, model.safetensors and "
+                f"preprocessor_config.json of such a model. The cause: {error}"
+            ) from error
+        absent = sorted([*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])])
+        if absent:
+            raise AudioEmotionError(f"{name} lacks weights: {', '.join(absent[:5])} ({len(absent)} in all).")
+        chosen_dtype = {} if dtype == "auto" else {"dtype": dtype}
+        return cls(
+            model=network,
+            feature_extractor=feature_extractor,
+            task="audio-emotion",
+            device=device,
+            **chosen_dtype,
+            **options,
+        )
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        """Score one recording, a list of them, or a stream.
+
+        Args:
+            inputs: Path, http(s) URL, bytes, binary file object, 1-d array or torch tensor at the model's rate,
+                `{"array" | "raw": ..., "sampling_rate": ...}`, `{"bytes": ..., "path": ...}`, any other value of a
+                `datasets` Audio column, or a row that holds one under `"audio"`. A list or tuple of these answers a
+                list; a generator or dataset answers an iterator.
+            kwargs: Options.
+
+                - return_timestamps (`bool`, `float` or `"frame"`): True cuts where the emotion changes, a number cuts
+                  into windows of so many seconds, `"frame"` answers every frame.
+                - top_k (`int`): Keep so many of the `scores` of the recording; chunks keep all.
+                - labels (`list[str]`): Keep these, renormalised among themselves.
+                - prior (`"train"`, `"uniform"` or `dict[str, float]`): How likely each label is beforehand.
+                - segments (`list[dict]`): Score these turns, `{"start", "end", "speaker"}` in seconds, as chunks. With
+                  a list of recordings, one such list for each.
+                - batch_size (`int`): Windows per forward pass; changes no score.
+                - on_progress (`Callable[[float], None]`): Called with the seconds of audio just scored.
+
+        Returns:
+            A list of `{"label", "score"}`, the strongest first; with `return_timestamps` or `segments`
+            `{"scores", "chunks": [{"timestamp": (start_s, end_s), "label", "score", "scores"}]}`; with `"frame"`
+            `{"scores", "frames": float32 (num_frames, num_labels), "frame_period_s", "labels"}`.
+
+        Raises:
+            AudioDecodingError: If audio cannot be read, is shorter than 25 ms, or is not finite.
+            AudioEmotionError: If an option does not fit the model or the recording.
+        """
+        if isinstance(inputs, (list, tuple)):
+            return super().__call__(list(inputs), **kwargs) if inputs else []
+        return super().__call__(_as_stream(inputs), **kwargs)
+
+    def _sanitize_parameters(
+        self,
+        on_progress: Callable[[float], None] | None = None,
+        **options: Any,
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Check what the caller passed, before any work; other keys stay unset, so that a call keeps the pipeline's."""
+        known = ("return_timestamps", "top_k", "labels", "prior", "segments")
+        unknown = [name for name in options if name not in known]
+        if unknown:
+            raise AudioEmotionError(f"Unknown options {unknown}. The audio-emotion pipeline takes {list(known)}.")
+        config = self.model.config
+        top_k, timestamps = options.get("top_k"), options.get("return_timestamps")
+        if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1):
+            raise AudioEmotionError(f"top_k is {top_k!r}; give a whole number of at least 1, or None for all labels.")
+        if "return_timestamps" in options and not isinstance(timestamps, bool) and timestamps != "frame":
+            options["return_timestamps"] = check_window(timestamps, config.frame_period_s)
+        if "labels" in options or "prior" in options:
+            make_score_rule(config, options.get("labels"), options.get("prior", "train"))
+        if options.get("segments") is not None:
+            options["segments"] = _checked_segment_lists(options["segments"])
+        return {}, {} if on_progress is None else {"on_progress": on_progress}, options
+
+    def get_iterator(
+        self,
+        inputs: Any,
+        num_workers: int,
+        batch_size: int,
+        preprocess_params: dict[str, Any],
+        forward_params: dict[str, Any],
+        postprocess_params: dict[str, Any],
+    ) -> Iterator[Any]:
+        """Answers in the order of the inputs. Batches of windows are ours to make, so `num_workers` has no use."""
+        options = dict(postprocess_params)
+        segments = options.pop("segments", None)
+        make_score_rule(self.model.config, options.get("labels"), options.get("prior", "train"))
+        if segments is None:
+            segments = itertools.repeat(None)
+        elif not isinstance(inputs, list) or len(inputs) != len(segments):
+            raise AudioEmotionError("segments belong to recordings: give one list of segments per recording of a list.")
+        # A list may be read ahead to sort by length; a stream only as far as one batch needs.
+        look_ahead = batch_size if batch_size == 1 or not isinstance(inputs, list) else batch_size * BUCKET_BATCHES
+        recordings = self._score(_each(inputs), batch_size, look_ahead, **forward_params)
+        return (
+            self.postprocess(recording, segments=turns, **options)
+            for recording, turns in zip(recordings, segments, strict=False)
+        )
+
+    def score_recording(
+        self, source: Any, batch_size: int = 1, on_progress: Callable[[float], None] | None = None
+    ) -> ScoredRecording:
+        """Hear one recording; `postprocess` then answers it in several shapes without hearing it again.
+
+        Args:
+            source: Any single input of a call.
+            batch_size: Windows per forward pass.
+            on_progress: Called with the seconds of audio just scored.
+
+        Returns:
+            The logits of its frames.
+        """
+        return next(self._score([source], batch_size, batch_size, on_progress))
+
+    def preprocess(self, input_: Any, **preprocess_parameters: Any) -> Iterator[np.ndarray]:
+        """Decode one input and yield its windows, float32 `(num_samples,)`."""
+        blocks = iter_audio_blocks(input_, self.feature_extractor.sampling_rate)
+        yield from iter_windows(blocks, self._plan)
+
+    def _forward(self, input_tensors: dict[str, Any], **forward_parameters: Any) -> dict[str, torch.Tensor]:
+        features = {
+            name: tensor.to(self.dtype) if tensor.is_floating_point() else tensor
+            for name, tensor in input_tensors.items()
+        }
+        outputs = self.model(**features)
+        return {name: outputs[name].float() for name in ("logits", "frame_logits", "frame_log_weights")}
+
+    def postprocess(
+        self,
+        model_outputs: ScoredRecording,
+        return_timestamps: bool | float | str = False,
+        top_k: int | None = None,
+        labels: Sequence[str] | None = None,
+        prior: str | Mapping[str, float] = "train",
+        segments: Sequence[Mapping[str, Any]] | None = None,
+        **postprocess_parameters: Any,
+    ) -> Any:
+        """Shape one scored recording into the answer that `__call__` describes."""
+        recording = model_outputs
+        rule = make_score_rule(self.model.config, labels, prior)
+        scores = _ranked(rule.scores(recording.logits), rule.labels)[:top_k]
+        if segments is None and return_timestamps is False:
+            return scores
+        timing = (recording.num_samples, recording.frame_samples, recording.sampling_rate)
+        if segments is not None:
+            spans = spans_from_segments(segments, *timing, recording.name)
+        elif return_timestamps == "frame":
+            return {
+                "scores": scores,
+                "frames": rule.scores(recording.frame_logits).astype(np.float32),
+                "frame_period_s": recording.frame_samples / recording.sampling_rate,
+                "labels": list(rule.labels),
+            }
+        elif return_timestamps is True:
+            spans = spans_from_frames(rule.scores(recording.frame_logits), *timing)
+        else:
+            spans = spans_of_length(float(return_timestamps), *timing)
+        return {"scores": scores, "chunks": [_chunk(recording, rule, span) for span in spans]}
+
+    def _score(
+        self,
+        sources: Iterable[Any],
+        batch_size: int,
+        look_ahead: int,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> Iterator[ScoredRecording]:
+        """Hear recordings in batches of windows, `look_ahead` windows at a time, and answer them in order."""
+        unanswered: collections.deque[_Recording] = collections.deque()
+        waiting: list[_Window] = []
+        for source in sources:
+            recording = _Recording(describe_source(source))
+            unanswered.append(recording)
+            for window in self._windows(recording, source):
+                waiting.append(window)
+                if len(waiting) >= look_ahead:
+                    self._run(waiting, batch_size, on_progress)
+            while unanswered and unanswered[0].is_scored:
+                yield self._join(unanswered.popleft())
+        self._run(waiting, batch_size, on_progress)
+        while unanswered:
+            yield self._join(unanswered.popleft())
+
+    def _windows(self, recording: _Recording, source: Any) -> Iterator[_Window]:
+        """Windows of one recording; counts its samples on the way."""
+        sampling_rate = self.feature_extractor.sampling_rate
+        for samples in self.preprocess(source):
+            num_heard = recording.num_samples
+            recording.num_samples = recording.num_windows * self._plan.stride_samples + len(samples)
+            if recording.num_samples < MIN_DURATION_S * sampling_rate:
+                raise AudioDecodingError(
+                    f"{recording.name} lasts {1000 * recording.num_samples / sampling_rate:.1f} ms "
+                    f"({recording.num_samples} samples at {sampling_rate} Hz); at least 25 ms are needed."
+                )
+            recording.num_windows += 1
+            yield _Window(recording, recording.num_windows - 1, samples, recording.num_samples - num_heard)
+        recording.is_decoded = True
+
+    def _run(self, waiting: list[_Window], batch_size: int, on_progress: Callable[[float], None] | None) -> None:
+        """Score the waiting windows, alike lengths together, and empty the list."""
+        sampling_rate = self.feature_extractor.sampling_rate
+        waiting.sort(key=lambda window: len(window.samples))
+        for start in range(0, len(waiting), batch_size):
+            batch = waiting[start : start + batch_size]
+            features = self.feature_extractor(
+                [window.samples for window in batch], sampling_rate=sampling_rate, return_tensors="pt"
+            )
+            outputs = {name: tensor.numpy() for name, tensor in self.forward(dict(features)).items()}
+            for row, window in enumerate(batch):
+                num_frames = self.model.config.num_frames(len(window.samples))
+                window.recording.outputs[window.index] = {
+                    "logits": outputs["logits"][row],
+                    "frame_logits": outputs["frame_logits"][row, :num_frames].copy(),
+                    "frame_log_weights": outputs["frame_log_weights"][row, :num_frames].copy(),
+                }
+                if on_progress is not None:
+                    on_progress(window.num_new_samples / sampling_rate)
+        waiting.clear()
+
+    def _join(self, recording: _Recording) -> ScoredRecording:
+        """Blend the windows of a recording, and pool over all its frames."""
+        outputs = [recording.outputs[index] for index in range(recording.num_windows)]
+        frame_logits = blend_windows([output["frame_logits"] for output in outputs], self._plan)
+        log_weights = blend_windows([output["frame_log_weights"][:, None] for output in outputs], self._plan)[:, 0]
+        alone = recording.num_windows == 1
+        return ScoredRecording(
+            name=recording.name,
+            num_samples=recording.num_samples,
+            sampling_rate=self.feature_extractor.sampling_rate,
+            frame_samples=self._plan.frame_samples,
+            logits=outputs[0]["logits"] if alone else pool_frames(frame_logits, log_weights),
+            frame_logits=frame_logits,
+            frame_log_weights=log_weights,
+        )
+
+
+# What `save_pretrained` writes into config.json, so that a saved repo brings this task along.
+AudioEmotionPipeline._registered_impl = {
+    "audio-emotion": {"impl": AudioEmotionPipeline, "pt": (AutoModelForAudioClassification,), "type": "audio"}
+}
+
+
+def _ranked(scores: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
+    order = np.argsort(-scores, kind="stable")
+    return [{"label": labels[index], "score": float(scores[index])} for index in order]
+
+
+def _chunk(recording: ScoredRecording, rule: ScoreRule, span: Span) -> dict[str, Any]:
+    scores = rule.scores(recording.pool(span.start, span.end))
+    best = int(scores.argmax())
+    timestamp = (span.start / recording.sampling_rate, span.end / recording.sampling_rate)
+    chunk: dict[str, Any] = {"timestamp": timestamp}
+    if span.speaker is not None:
+        chunk["speaker"] = span.speaker
+    by_label = {label: float(score) for label, score in zip(rule.labels, scores, strict=True)}
+    return chunk | {"label": rule.labels[best], "score": float(scores[best]), "scores": by_label}
+
+
+def _checked_segment_lists(segments: Any) -> list[list[Mapping[str, Any]]]:
+    """One checked list of segments per recording; a flat list is that of a single recording."""
+    if isinstance(segments, Sequence) and segments and all(isinstance(turns, (list, tuple)) for turns in segments):
+        return [check_segments(turns) for turns in segments]
+    return [check_segments(segments)]
+
+
+def _each(inputs: Any) -> Iterable[Any]:
+    """The items of a list, generator or dataset; a torch Dataset may know only indices."""
+    if isinstance(inputs, list) or not hasattr(inputs, "__len__"):
+        return inputs  # type: ignore[no-any-return]
+    return (inputs[index] for index in range(len(inputs)))
+
+
+def _as_stream(inputs: Any) -> Any:
+    """Iterators and `datasets` data sets as generators, which the base class streams; anything else as it is."""
+    if hasattr(inputs, "cast_column") and hasattr(inputs, "features"):
+        return (row for row in _undecoded(inputs))
+    is_iterator = isinstance(inputs, Iterator) and not hasattr(inputs, "read")
+    if is_iterator and not isinstance(inputs, types.GeneratorType):
+        return (item for item in inputs)
+    return inputs
+
+
+def _undecoded(dataset: Any) -> Any:
+    """The data set with an Audio column of bytes or paths: its own decoder needs torchcodec, ours does not."""
+    audio = (dataset.features or {}).get("audio")
+    if getattr(audio, "decode", False):
+        return dataset.cast_column("audio", dataclasses.replace(audio, decode=False))
+    return dataset
+
+
+def _check_model_folder(name: str) -> None:
+    """Say what is wrong with a local folder in the words of this package."""
+    folder = Path(name).expanduser()
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise AudioEmotionError(f"{name} is a file; a model is a folder with config.json and model.safetensors.")
+    files = {path.name for path in folder.iterdir()}
+    if not any(file.endswith(".safetensors") for file in files):
+        pickles = sorted(file for file in files if file.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl")))
+        if pickles:
+            raise AudioEmotionError(
+                f"{name} holds its weights as a pickle ({pickles[0]}), which could run code and is not loaded. "
+                f"Make a safetensors folder of it once: audio-emotion convert {folder / pickles[0]} --out FOLDER"
+            )
+        raise AudioEmotionError(f"{name} holds no model.safetensors. Give a model folder, or the name of a Hub repo.")
