@@ -1,11 +1,11 @@
-"""Configuration of the emotion model: the encoder it stands on, its heads, its labels and the one definition of time."""
+"""Configuration of the emotion model: its encoder, its heads, its labels and the one definition of time."""
 
 import math
-from dataclasses import fields
-from typing import Any, Literal
+from dataclasses import field, fields
+from typing import Any, ClassVar, Literal
 
-from transformers import PreTrainedConfig, WhisperConfig
-from transformers.configuration_utils import strict
+from transformers import WhisperConfig
+from transformers.configuration_utils import PreTrainedConfig, strict  # type: ignore[attr-defined]
 
 from .labels_emotion_whisper import EMOTIONS
 
@@ -33,8 +33,8 @@ class EmotionWhisperConfig(PreTrainedConfig):
         class_prior (`list[float]`, *optional*):
             Share of each label in the training mix, as the logits embody it; sums to 1.
         temperature (`float`, *optional*, defaults to 1.0):
-            Divisor that calibrates the logits. The model's own outputs are not divided; whoever makes probabilities of them
-            divides first.
+            Divisor that calibrates the logits. The model's own outputs are not divided: whoever makes probabilities of
+            them divides first.
         calibration_error (`float`, *optional*):
             Expected calibration error measured with `temperature`, on held-out clips.
         pad_to_window (`bool`, *optional*, defaults to `False`):
@@ -55,7 +55,6 @@ class EmotionWhisperConfig(PreTrainedConfig):
     Labels (`id2label`) default to the eight of `EMOTIONS`.
 
     Example:
-
     ```python
     >>> from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
     >>> config = EmotionWhisperConfig(encoder_config={"d_model": 64, "encoder_attention_heads": 4})
@@ -68,8 +67,8 @@ class EmotionWhisperConfig(PreTrainedConfig):
     """
 
     model_type = "emotion_whisper"
-    sub_configs_defaults = {"encoder_config": WhisperConfig}  # noqa: RUF012  (transformers' own contract)
-    keys_to_ignore_at_inference = [  # noqa: RUF012
+    sub_configs_defaults: ClassVar[dict[str, Any]] = {"encoder_config": WhisperConfig}
+    keys_to_ignore_at_inference: ClassVar[list[str]] = [
         "frame_logits",
         "frame_log_weights",
         "frame_mask",
@@ -79,18 +78,18 @@ class EmotionWhisperConfig(PreTrainedConfig):
         "attentions",
     ]
 
-    encoder_config: dict[str, Any] | PreTrainedConfig | None = None
-    nesting_dims: list[int] | tuple[int, ...] | None = None
+    encoder_config: Any = None
+    nesting_dims: list[int] | None = None
     layer_mix: bool = False
     pooling: Literal["mean", "attention"] = "mean"
     problem: Literal["distribution", "intensity"] = "distribution"
-    class_prior: list[float | int] | tuple[float | int, ...] | None = None
+    class_prior: list[float | int] | None = None
     temperature: float | int = 1.0
     calibration_error: float | int | None = None
     pad_to_window: bool = False
     sampling_rate: int = 16000
     hop_length: int = 160
-    corpora: list[str] | tuple[str, ...] = ()
+    corpora: list[str] = field(default_factory=list)
     final_dropout: float | int = 0.0
     attention_pooling_dim: int = 128
     initializer_range: float | int = 0.02
@@ -105,9 +104,6 @@ class EmotionWhisperConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
         if self.nesting_dims is None:
             self.nesting_dims = default_nesting_dims(self.d_model)
-        self.nesting_dims = list(self.nesting_dims)
-        self.class_prior = None if self.class_prior is None else list(self.class_prior)
-        self.corpora = list(self.corpora)
 
     def validate_nesting_dims(self) -> None:
         """Part of `@strict`: the widths ascend and end at the encoder's."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from transformers import BatchFeature, PreTrainedConfig, SequenceFeatureExtractor
@@ -17,8 +17,8 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
     """Log-mel features of one clip or a batch.
 
     Each clip's features are computed on that clip alone and then zero-padded to the longest, so a batch holds the same
-    numbers as its clips one by one. With `pad_to_window` they are those of `WhisperFeatureExtractor`: every clip is padded with
-    silence to 30 s first.
+    numbers as its clips one by one. With `pad_to_window` they are those of `WhisperFeatureExtractor`: every clip is
+    padded with silence to 30 s first.
 
     Args:
         feature_size (`int`, *optional*, defaults to 80):
@@ -36,14 +36,15 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
         pad_to_window (`bool`, *optional*, defaults to `False`):
             Pad every clip with silence to `chunk_length` before the features are computed.
         level_normalization (`bool`, *optional*, defaults to `False`):
-            Shift each clip's log-mel so that its loudest bin sits at `level_target`: a gain on the recording changes nothing.
-        level_target (`float`, *optional*, defaults to 0.5):
-            Where the loudest bin is put, in log10 power.
+            Shift each clip's log-mel so that its loudest bin sits at `level_target`: a gain on the recording changes
+            nothing.
+        level_target (`float`, *optional*, defaults to 1.0):
+            Where the loudest bin is put, in log10 power. Corpora of emotional speech have their median near it.
         level_floor (`float`, *optional*, defaults to -5.0):
-            A clip whose loudest bin lies below this log10 power gets no more gain than one at it: silence stays silence.
+            A clip whose loudest bin lies below this log10 power gets no more gain than one at it: silence stays
+            silence.
 
     Example:
-
     ```python
     >>> import numpy as np
     >>> from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
@@ -54,7 +55,7 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
     ```
     """
 
-    model_input_names = ["input_features", "attention_mask"]  # noqa: RUF012  (transformers' own contract)
+    model_input_names: ClassVar[list[str]] = ["input_features", "attention_mask"]
 
     def __init__(
         self,
@@ -66,7 +67,7 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
         padding_value: float = 0.0,
         pad_to_window: bool = False,
         level_normalization: bool = False,
-        level_target: float = 0.5,
+        level_target: float = 1.0,
         level_floor: float = -5.0,
         **kwargs: Any,
     ) -> None:
@@ -114,16 +115,14 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
                 `"pt"` for torch tensors, `"np"` or nothing for arrays.
 
         Returns:
-            `input_features (batch, num_mel_bins, num_mel_frames)`, float32, and `attention_mask (batch, num_mel_frames)`: 1
-            on the `num_samples // hop_length` frames of each clip.
+            `input_features (batch, num_mel_bins, num_mel_frames)`, float32, and `attention_mask (batch,
+            num_mel_frames)`: 1 on the `num_samples // hop_length` frames of each clip.
 
         Raises:
-            ValueError: A wrong rate, or a waveform with a wrong rank or dtype, a wrong length, or values that are not finite.
+            ValueError: A wrong rate, or a waveform of a wrong rank, dtype or length, or with NaN or infinite values.
         """
         if sampling_rate is not None and sampling_rate != self.sampling_rate:
-            raise ValueError(
-                f"These features need audio at {self.sampling_rate} Hz, got {sampling_rate} Hz: resample it first."
-            )
+            raise ValueError(f"Expected audio at {self.sampling_rate} Hz, got {sampling_rate} Hz: resample it first.")
         waveforms = [self._checked(clip, index) for index, clip in enumerate(_clips(raw_speech))]
         num_mel_frames = [len(waveform) // self.hop_length for waveform in waveforms]
         if self.pad_to_window:
@@ -174,7 +173,8 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
         if not MIN_CLIP_SAMPLES <= len(waveform) <= self.max_samples:
             raise ValueError(
                 f"Clip {index} has {len(waveform)} samples ({len(waveform) / self.sampling_rate:.3f} s): expected "
-                f"{MIN_CLIP_SAMPLES} to {self.max_samples} ({MIN_CLIP_SAMPLES / self.sampling_rate} to {self.chunk_length} s). "
+                f"{MIN_CLIP_SAMPLES} to {self.max_samples} "
+                f"({MIN_CLIP_SAMPLES / self.sampling_rate} to {self.chunk_length} s). "
                 'Longer recordings go through pipeline("audio-emotion"), which windows them.'
             )
         if not np.isfinite(waveform).all():

@@ -1,4 +1,4 @@
-"""What stands on the encoder's frame vectors: the mix of layers, the weight of each frame, and the Matryoshka classifiers."""
+"""What stands on the encoder: the mix of its layers, the weight of each frame, and the Matryoshka classifiers."""
 
 from collections.abc import Sequence
 
@@ -59,6 +59,7 @@ class MatryoshkaHead(nn.Module):
     def __init__(self, nesting_dims: Sequence[int], num_labels: int) -> None:
         super().__init__()
         self.nesting_dims = tuple(nesting_dims)
+        self.num_labels = num_labels
         for index, dim in enumerate(self.nesting_dims):
             self.add_module(f"nesting_classifier_{index}", nn.Linear(dim, num_labels))
 

@@ -1,7 +1,7 @@
 """The canonical emotion labels: their order, and how often the published model met each of them in training."""
 
 EMOTIONS: tuple[str, ...] = ("happiness", "sadness", "disgust", "fear", "surprise", "anger", "other", "neutral")
-"""Label order of the published checkpoint (https://github.com/spaghettiSystems/emotion_whisper) and of every model here."""
+"""Label order of the published checkpoint (github.com/spaghettiSystems/emotion_whisper) and of every model here."""
 
 PUBLISHED_CLASS_PRIOR: tuple[float, ...] = (
     0.19170297,

@@ -31,8 +31,8 @@ def soft_cross_entropy(
 ) -> torch.Tensor:
     """Cross-entropy against soft labels, averaged over the rows that have one.
 
-    Masked classes leave the softmax, and what the target gives them is shared out over the others in proportion. A row whose
-    target is empty, or is on masked classes alone, counts neither in the sum nor in the number of rows.
+    Masked classes leave the softmax, and what the target gives them is shared out over the others in proportion. A row
+    whose target is empty, or is on masked classes alone, counts neither in the sum nor in the number of rows.
 
     Args:
         logits: `(..., num_labels)`.

@@ -1,15 +1,14 @@
 """The emotion model: Whisper's encoder, and heads that answer for every 20 ms frame and for the clip."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import AutoConfig, PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_outputs import BaseModelOutput
-from transformers.utils import ModelOutput
-from transformers.utils.generic import can_return_tuple
+from transformers.utils.generic import ModelOutput, can_return_tuple
 
 from .configuration_emotion_whisper import ENCODER_STRIDE, EmotionWhisperConfig
 from .encoder_emotion_whisper import EmotionWhisperEncoder
@@ -18,6 +17,9 @@ from .losses_emotion_whisper import intensity_loss, soft_cross_entropy
 
 IGNORED_LABEL = -100
 """An integer label that counts for nothing, as in torch's cross-entropy."""
+
+ALWAYS_SET: Any = None
+"""Default of output fields that are never left out: a ModelOutput wants a default for every field."""
 
 
 @dataclass
@@ -30,13 +32,14 @@ class EmotionWhisperModelOutput(ModelOutput):
         frame_mask (`torch.Tensor` of shape `(batch, num_frames)`):
             True on the frames that answer for the clip.
         hidden_states (`tuple(torch.Tensor)`, *optional*):
-            `(batch, num_frames, d_model)` each: the embedded input and each layer's output, the last as `last_hidden_state`.
+            `(batch, num_frames, d_model)` each: the embedded input and each layer's output, the last one being
+            `last_hidden_state`.
         attentions (`tuple(torch.Tensor)`, *optional*):
             `(batch, num_heads, num_frames, num_frames)` each, with eager attention only.
     """
 
-    last_hidden_state: torch.Tensor | None = None
-    frame_mask: torch.Tensor | None = None
+    last_hidden_state: torch.Tensor = ALWAYS_SET
+    frame_mask: torch.Tensor = ALWAYS_SET
     hidden_states: tuple[torch.Tensor, ...] | None = None
     attentions: tuple[torch.Tensor, ...] | None = None
 
@@ -67,12 +70,12 @@ class EmotionWhisperOutput(ModelOutput):
     """
 
     loss: torch.Tensor | None = None
-    logits: torch.Tensor | None = None
-    frame_logits: torch.Tensor | None = None
-    frame_log_weights: torch.Tensor | None = None
-    frame_mask: torch.Tensor | None = None
-    embeddings: torch.Tensor | None = None
-    frame_vectors: torch.Tensor | None = None
+    logits: torch.Tensor = ALWAYS_SET
+    frame_logits: torch.Tensor = ALWAYS_SET
+    frame_log_weights: torch.Tensor = ALWAYS_SET
+    frame_mask: torch.Tensor = ALWAYS_SET
+    embeddings: torch.Tensor = ALWAYS_SET
+    frame_vectors: torch.Tensor = ALWAYS_SET
     hidden_states: tuple[torch.Tensor, ...] | None = None
     attentions: tuple[torch.Tensor, ...] | None = None
 
@@ -84,10 +87,48 @@ class EmotionWhisperPreTrainedModel(PreTrainedModel):
     config: EmotionWhisperConfig
     base_model_prefix = "model"
     main_input_name = "input_features"
-    input_modalities = ("audio",)
+    input_modalities = "audio"
     supports_gradient_checkpointing = True
-    _no_split_modules = ["WhisperEncoderLayer"]  # noqa: RUF012  (transformers' own contract)
+    _no_split_modules = ["WhisperEncoderLayer"]  # noqa: RUF012
     _supports_sdpa = True
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
+        """Loads a model from a folder or the Hub, as every transformers model does, but never with a random encoder.
+
+        Args:
+            pretrained_model_name_or_path: Folder or Hub id.
+            *args: As in transformers.
+            **kwargs: As in transformers.
+
+        Returns:
+            The model, in evaluation mode.
+
+        Raises:
+            ValueError: The weights are a pickle, belong to another architecture, or lack a part of the encoder.
+        """
+        with_report = kwargs.pop("output_loading_info", False)
+        if kwargs.pop("use_safetensors", None) is False:
+            raise ValueError("use_safetensors=False asks for pickled weights, which are never loaded.")
+        try:
+            loaded: Any = super().from_pretrained(
+                pretrained_model_name_or_path, *args, use_safetensors=True, output_loading_info=True, **kwargs
+            )
+        except OSError as error:
+            if "safetensors" not in str(error):
+                raise
+            raise ValueError(
+                f"{pretrained_model_name_or_path} holds no weights in safetensors, and a pickle is never loaded. Turn "
+                "a published checkpoint into a model folder with `audio-emotion convert CHECKPOINT --out DIR`."
+            ) from error
+        model, report = loaded
+        missing = sorted(key for key in report["missing_keys"] if "encoder." in key or "layer_mix." in key)
+        if missing:
+            raise ValueError(
+                f"{pretrained_model_name_or_path} lacks weights of the encoder, which would be random: "
+                f"{', '.join(missing)}."
+            )
+        return loaded if with_report else model
 
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
@@ -105,9 +146,7 @@ class EmotionWhisperModel(EmotionWhisperPreTrainedModel):
         self.encoder = EmotionWhisperEncoder(config.encoder_config)
         self.layer_mix = LayerMix(config.encoder_config.encoder_layers) if config.layer_mix else None
         if self.layer_mix is not None:
-            self.encoder.layer_norm.requires_grad_(
-                False
-            )  # the mix takes its place: data-parallel training needs no idle weights
+            self.encoder.layer_norm.requires_grad_(False)  # idle beside the mix, which data-parallel training forbids
         self.post_init()
 
     @can_return_tuple
@@ -121,7 +160,7 @@ class EmotionWhisperModel(EmotionWhisperPreTrainedModel):
                 Log-mel features from [`EmotionWhisperFeatureExtractor`].
             attention_mask (`torch.Tensor` of shape `(batch, num_mel_frames)`, *optional*):
                 1 on a clip's frames, 0 on the padding to their right. Default: no padding.
-            kwargs:
+            **kwargs:
                 `output_hidden_states` and `output_attentions`, as in every transformers model.
 
         Returns:
@@ -129,7 +168,7 @@ class EmotionWhisperModel(EmotionWhisperPreTrainedModel):
         """
         # In the padded mode the encoder hears the silence that fills the window, as it did in training.
         encoder_mask = None if self.config.pad_to_window else attention_mask
-        outputs: BaseModelOutput = self.encoder(input_features, encoder_mask, layer_mix=self.layer_mix, **kwargs)
+        outputs = self.encoder(input_features, encoder_mask, layer_mix=self.layer_mix, **kwargs)
         return EmotionWhisperModelOutput(
             last_hidden_state=outputs.last_hidden_state,
             frame_mask=self._frame_mask(outputs.last_hidden_state, attention_mask),
@@ -157,13 +196,13 @@ class EmotionWhisperForAudioClassification(EmotionWhisperPreTrainedModel):
         self.dropout = nn.Dropout(config.final_dropout)
         attention = config.pooling == "attention"
         self.pooling = AttentionPooling(config.d_model, config.attention_pooling_dim) if attention else None
-        self.head = MatryoshkaHead(config.nesting_dims, config.num_labels)
+        self.head = MatryoshkaHead(config.nesting_dims or (), config.num_labels or 0)
         self.post_init()
 
     @classmethod
     def from_whisper(
         cls,
-        name_or_folder: str,
+        name_or_folder: str | Path,
         num_layers: int | None = None,
         dtype: torch.dtype = torch.float32,
         **config_kwargs: Any,
@@ -174,7 +213,7 @@ class EmotionWhisperForAudioClassification(EmotionWhisperPreTrainedModel):
             name_or_folder: Hub id or folder of any Whisper in safetensors: the full model or the encoder alone.
             num_layers: Keep the first `num_layers` layers, and Whisper's final layer norm on the last of them.
             dtype: Type of the weights.
-            config_kwargs: Further fields of [`EmotionWhisperConfig`].
+            **config_kwargs: Further fields of [`EmotionWhisperConfig`].
 
         Returns:
             The model, in evaluation mode.
@@ -185,27 +224,18 @@ class EmotionWhisperForAudioClassification(EmotionWhisperPreTrainedModel):
         encoder_config = AutoConfig.from_pretrained(name_or_folder)
         if encoder_config.model_type != "whisper":
             raise ValueError(f"{name_or_folder} is a '{encoder_config.model_type}' model: expected a 'whisper'.")
+        if num_layers is not None and not 1 <= num_layers <= encoder_config.encoder_layers:
+            raise ValueError(f"num_layers must be 1 to {encoder_config.encoder_layers}, got {num_layers}.")
+        encoder = EmotionWhisperEncoder.from_whisper(name_or_folder, encoder_config, dtype)
         if num_layers is not None:
-            if not 1 <= num_layers <= encoder_config.encoder_layers:
-                raise ValueError(f"num_layers must be 1 to {encoder_config.encoder_layers}, got {num_layers}.")
+            encoder.layers = encoder.layers[:num_layers]
             encoder_config.encoder_layers = num_layers
-        encoder, report = EmotionWhisperEncoder.from_pretrained(
-            name_or_folder,
-            config=encoder_config,
-            dtype=dtype,
-            use_safetensors=True,
-            key_mapping={r"^(model\.)?encoder\.": ""},
-            output_loading_info=True,
-        )
-        absent = sorted([*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])])
-        if absent:
-            raise ValueError(f"{name_or_folder} lacks weights of Whisper's encoder: {', '.join(absent)}.")
         encoder_config.architectures = None
-        model = cls(EmotionWhisperConfig(encoder_config=encoder_config, **config_kwargs))
-        model.model.encoder.load_state_dict(encoder.state_dict())
-        model = model.to(dtype)
-        model.config.dtype = dtype
-        return model.eval()
+        model = cls(EmotionWhisperConfig(encoder_config=encoder_config, dtype=dtype, **config_kwargs))
+        model.model.encoder.load_state_dict(encoder.state_dict(), assign=True)
+        model.to(dtype)  # type: ignore[arg-type]
+        model.eval()
+        return model
 
     @can_return_tuple
     def forward(
@@ -227,8 +257,8 @@ class EmotionWhisperForAudioClassification(EmotionWhisperPreTrainedModel):
             attention_mask (`torch.Tensor` of shape `(batch, num_mel_frames)`, *optional*):
                 1 on a clip's frames, 0 on the padding to their right. Default: no padding.
             labels (`torch.Tensor` of shape `(batch,)` or `(batch, num_labels)`, *optional*):
-                Class indices (-100 is ignored), or soft labels: with `config.problem="distribution"` a distribution, a row of
-                zeros being ignored; with `"intensity"` targets in 0..1.
+                Class indices (-100 is ignored), or soft labels: with `config.problem="distribution"` a distribution, a
+                row of zeros being ignored; with `"intensity"` targets in 0..1.
             label_mask (`torch.Tensor` of shape `(batch, num_labels)`, *optional*):
                 Nonzero on the classes that the clip's corpus can express.
             frame_labels (`torch.Tensor` of shape `(batch, num_frames, num_labels)`, *optional*):
@@ -237,7 +267,7 @@ class EmotionWhisperForAudioClassification(EmotionWhisperPreTrainedModel):
                 `label_mask` of each frame. Default: the clip's.
             width (`int`, *optional*):
                 Answer with the head of this nesting width. Default: the widest.
-            kwargs:
+            **kwargs:
                 `output_hidden_states`, `output_attentions`, `return_dict`, as in every transformers model.
 
         Returns:
@@ -296,7 +326,7 @@ class EmotionWhisperForAudioClassification(EmotionWhisperPreTrainedModel):
         label_mask: torch.Tensor | None,
         frame_label_mask: torch.Tensor | None,
     ) -> torch.Tensor:
-        expected = (*frame_mask.shape, self.config.num_labels)
+        expected = (*frame_mask.shape, self.head.num_labels)
         if frame_labels.shape != expected or not frame_labels.is_floating_point():
             raise ValueError(
                 f"frame_labels must be floats of shape (batch, num_frames, num_labels) = {expected}, "
@@ -309,7 +339,7 @@ class EmotionWhisperForAudioClassification(EmotionWhisperPreTrainedModel):
 
     def _soft_labels(self, labels: torch.Tensor) -> torch.Tensor:
         """Labels as `(batch, num_labels)` floats; an ignored class index becomes a row of zeros."""
-        num_labels = self.config.num_labels
+        num_labels = self.head.num_labels
         if labels.is_floating_point() and labels.ndim == 2 and labels.shape[1] == num_labels:
             return labels
         if not labels.is_floating_point() and labels.ndim == 1 and self.config.problem == "distribution":
