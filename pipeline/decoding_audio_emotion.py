@@ -100,6 +100,16 @@ def iter_audio_blocks(source: Any, sampling_rate: int = 16000, block_s: float = 
         raise AudioDecodingError(f"{name} holds no audio: 0 samples. Give a recording of at least 25 ms.")
 
 
+def probe_duration_s(source: Any) -> float | None:
+    """Seconds of a local file as its header says, without decoding it; None where that cannot be told."""
+    if soundfile is None or not isinstance(source, (str, os.PathLike)):
+        return None
+    try:
+        return float(soundfile.info(str(Path(source).expanduser())).duration)
+    except (soundfile.SoundFileError, TypeError):
+        return None
+
+
 def describe_source(source: Any) -> str:
     """Name an audio source for a message or a table: its path or URL, else its kind.
 

@@ -69,8 +69,8 @@ def spans_of_length(window_s: float, num_samples: int, frame_samples: int, sampl
         Spans that tile the recording; each bound is rounded on its own, so nothing drifts.
 
     Example:
-        >>> spans_of_length(0.5, 17000, 320, 16000)
-        [Span(start=0, end=8000, speaker=None), Span(start=8000, end=17000, speaker=None)]
+        >>> spans_of_length(0.5, 16200, 320, 16000)
+        [Span(start=0, end=8000, speaker=None), Span(start=8000, end=16200, speaker=None)]
     """
     num_windows = max(1, math.ceil((num_samples - frame_samples) / (window_s * sampling_rate)))
     return _tile([round(index * window_s * sampling_rate) for index in range(num_windows)], num_samples)

@@ -2,7 +2,9 @@
 
 import typer
 
+from audio_emotion.cli.analyze import analyze
 from audio_emotion.cli.train import train
 
 app = typer.Typer(name="audio-emotion", no_args_is_help=True, rich_markup_mode="rich")
+app.command()(analyze)
 app.command()(train)
