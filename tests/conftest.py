@@ -1,4 +1,4 @@
-"""What every test shares: no network, and the two things that a checkout may lack (shared corpora, bundled weights)."""
+"""What every test shares: no network, audio, a tiny model, and what a checkout may lack (corpora, weights)."""
 
 import ipaddress
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hub_client import HubServer
 
@@ -79,3 +80,56 @@ def online(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> HubServer:
     monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda _: None))
     hub.reset()
     return hub
+
+
+@pytest.fixture(scope="session")
+def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random emotion model (hidden 32, 2 layers) whose scores are far from equal."""
+    import torch
+
+    from audio_emotion import (
+        EmotionWhisperConfig,
+        EmotionWhisperFeatureExtractor,
+        EmotionWhisperForAudioClassification,
+    )
+
+    torch.manual_seed(0)
+    config = EmotionWhisperConfig(
+        encoder_config={
+            "d_model": 32,
+            "encoder_layers": 2,
+            "encoder_attention_heads": 2,
+            "encoder_ffn_dim": 64,
+            "num_mel_bins": 80,
+            "max_source_positions": 1500,
+        },
+        pooling="attention",
+        class_prior=[0.2, 0.2, 0.05, 0.1, 0.05, 0.2, 0.05, 0.15],
+        temperature=1.5,
+    )
+    model = EmotionWhisperForAudioClassification(config)
+    with torch.no_grad():
+        for weights in model.head.parameters():
+            weights.mul_(10)
+        model.pooling.score.weight.normal_()
+    folder = tmp_path_factory.mktemp("tiny_model")
+    model.save_pretrained(folder)
+    EmotionWhisperFeatureExtractor.from_model_config(config).save_pretrained(folder)
+    return folder
+
+
+def speech_like(duration_s: float, sampling_rate: int = 16000, seed: int = 0) -> np.ndarray:
+    """A voice of sorts, float32 `(num_samples,)`: a gliding buzz in syllables of four a second, over soft noise."""
+    rng = np.random.default_rng(seed)
+    time_s = np.arange(round(duration_s * sampling_rate)) / sampling_rate
+    pitch = 140 + 60 * np.sin(2 * np.pi * 0.3 * time_s + seed)
+    phase = 2 * np.pi * np.cumsum(pitch) / sampling_rate
+    buzz = sum(np.sin(harmonic * phase) / harmonic for harmonic in (1, 2, 3, 5, 8))
+    syllables = np.clip(np.sin(2 * np.pi * 4 * time_s), 0, 1) * (1 + 0.5 * np.sin(2 * np.pi * 0.1 * time_s))
+    return (0.1 * buzz * syllables + 0.003 * rng.standard_normal(len(time_s))).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def speech() -> Any:
+    """`speech(duration_s, sampling_rate=16000, seed=0)` makes a speech-like float32 waveform."""
+    return speech_like
