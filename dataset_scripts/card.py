@@ -6,8 +6,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from .manifest import MANIFEST_NAME, Manifest, Summary, write_atomically
-from .schema import EMOTIONS, corpus_features
+from audio_emotion.dataset_scripts.manifest import MANIFEST_NAME, Manifest, Summary, write_atomically
+from audio_emotion.dataset_scripts.schema import EMOTIONS, corpus_features
 
 CARD_NAME = "README.md"
 
@@ -23,12 +23,17 @@ from datasets import Audio, load_dataset
 dataset = load_dataset("{path}", "{config}", split="{split}").cast_column("audio", Audio(decode=False))
 ```
 
-`distribution` and `label_mask` are in the order {emotions}. `label_mask` marks the classes that the corpus can express at
-all: leave the others out of the softmax, for a corpus without "surprise" does not say "not surprise". `emotion` is the
-most likely class, null in a tie. `label_source` says how a row's distribution arose: `votes` (shares of listener votes),
-`intensity` (mass moves to neutral as the acted or rated intensity falls), `recognition_rate` (share of listeners who heard
-the intended emotion), `smoothed` (a hard label, 5 % of its mass spread over the other classes of the mask). Splits are
-speaker-disjoint where the corpus's own splits are; an unknown speaker is null.
+`distribution` and `label_mask` are in the order {emotions}. `label_mask` marks the classes that the corpus can express
+at all: leave the others out of the softmax, for a corpus without "surprise" does not say "not surprise". `emotion` is
+the most likely class, null in a tie. `label_source` says how a row's distribution arose:
+
+- `votes`: shares of listener votes
+- `intensity`: mass moves to neutral as the acted or rated intensity falls
+- `recognition_rate`: share of listeners who heard the intended emotion
+- `smoothed`: a hard label, 5 % of its mass spread over the other classes of the mask
+- `none`: no categories; the distribution is zero and the mask empty
+
+No speaker is in two splits, except where a corpus's section says so; an unknown speaker is null.
 """
 
 
@@ -40,11 +45,16 @@ def write_card(out: Path) -> None:
         write_atomically(out / CARD_NAME, render_card(complete))
 
 
-def render_card(manifests: list[Manifest]) -> str:
-    """Text of the dataset card: YAML header, introduction, one section a corpus."""
+def render_card(manifests: list[Manifest], path: str = "path/to/this/folder") -> str:
+    """Text of the dataset card: YAML header, introduction, one section a corpus.
+
+    Args:
+        manifests: The corpora, at least one.
+        path: What its example hands to `load_dataset`.
+    """
     first = manifests[0]
     introduction = _INTRODUCTION.format(
-        path="path/to/this/folder",
+        path=path,
         config=first.info.name,
         split=next(split for split, _ in first.splits()),
         emotions=", ".join(f"`{emotion}`" for emotion in EMOTIONS),
@@ -90,7 +100,9 @@ def _metadata(manifests: list[Manifest]) -> str:
         for split, summary in manifest.splits():
             splits.add(SplitInfo(split, num_bytes=summary.num_bytes, num_examples=summary.num_clips))
         total = manifest.total().num_bytes
-        infos[name] = DatasetInfo(features=features, splits=splits, download_size=total, dataset_size=total, config_name=name)
+        infos[name] = DatasetInfo(
+            features=features, splits=splits, download_size=total, dataset_size=total, config_name=name
+        )
         configs[name] = {
             "data_files": [{"split": split, "path": f"{name}/{split}-*.parquet"} for split, _ in manifest.splits()]
         }
@@ -104,7 +116,10 @@ def _section(manifest: Manifest) -> str:
     license_text = f"{info.license}. {info.license_note}" if info.license_note else info.license
     splits = _table(
         ("split", "clips", "hours", "speakers"),
-        [(split, part.num_clips, f"{part.duration_s / 3600:.2f}", len(part.speakers)) for split, part in manifest.splits()],
+        [
+            (split, part.num_clips, f"{part.duration_s / 3600:.2f}", len(part.speakers))
+            for split, part in manifest.splits()
+        ],
     )
     labels = _table(
         ("corpus's label", "emotion", "clips"),
@@ -116,9 +131,10 @@ def _section(manifest: Manifest) -> str:
 {info.title}, {info.homepage}
 
 - Licence: {license_text}{"" if info.redistribution else " The prepared clips must not be published."}
-- Labels: {info.label_note} Sources: {_counts(total)}. Classes it can express: {", ".join(manifest.expressible) or "none"}.
+- Labels: {info.label_note} Rows by source: {_counts(total)}.
+- Classes it can express: {", ".join(manifest.expressible) or "none"}
 - Mean soft label: {_mean_label(total)}
-- Splits: {info.split_note}
+- Splits: {info.split_note}{" Speakers are in several splits." if info.splits_share_speakers else ""}
 - Clips left out for bad audio: {len(total.bad_audio)}
 
 {splits}

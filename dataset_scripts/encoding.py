@@ -1,4 +1,4 @@
-"""One clip's file into 16 kHz mono FLAC bytes: the work of one process of `prepare`. Imports neither datasets nor pyarrow."""
+"""One clip's file into 16 kHz mono FLAC bytes: the work of one process. Imports neither datasets nor pyarrow."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import soundfile
 
+from audio_emotion.dataset_scripts.schema import MIN_SAMPLES, SAMPLING_RATE
 from audio_emotion.pipeline.decoding_audio_emotion import decode_audio
 from audio_emotion.pipeline.errors_audio_emotion import AudioDecodingError
-
-from .schema import MIN_SAMPLES, SAMPLING_RATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 
@@ -121,7 +121,7 @@ def read_table(
         CorpusError: If a column is missing, or a row has more or fewer fields than the header.
     """
     csv.field_size_limit(MAX_FIELD_SIZE)
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     rows = csv.reader(io.StringIO(read_text(path, encoding)), delimiter=delimiter, quoting=quoting)
     header: list[str] | None = None
     try:
@@ -133,7 +133,7 @@ def read_table(
                 missing = [column for column in columns if column not in header]
                 if missing:
                     raise CorpusError(
-                        f"{path}, line {rows.line_num}: no column {', '.join(missing)}; the header is {', '.join(header)}."
+                        f"{path}, line {rows.line_num}: no column {', '.join(missing)}; it has {', '.join(header)}."
                     )
                 continue
             if len(row) != len(header):
@@ -158,3 +158,25 @@ def read_json_lines(path: Path, columns: Sequence[str], encoding: str = "utf-8-s
         if missing:
             raise CorpusError(f"{path}, line {number}: no {', '.join(missing)}; there is {', '.join(value)}.")
         yield Record(path, number, value)
+
+
+def rows_by(records: Iterable[Record], key: Callable[[Record], str]) -> dict[str, Record]:
+    """Records by clip, one each.
+
+    Raises:
+        CorpusError: If a clip has two.
+    """
+    rows: dict[str, Record] = {}
+    for record in records:
+        earlier = rows.setdefault(key(record), record)
+        if earlier is not record:
+            raise record.error(f"{key(record)} has a row in line {earlier.line} of {earlier.path.name} already.")
+    return rows
+
+
+def groups_by(records: Iterable[Record], key: Callable[[Record], str]) -> dict[str, list[Record]]:
+    """Records by clip, any number each: one row per rater."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    return groups

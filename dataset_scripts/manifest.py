@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .reader import CorpusInfo, CorpusReader
-from .schema import EMOTIONS
+from audio_emotion.dataset_scripts.corpus import CorpusInfo
+from audio_emotion.dataset_scripts.reader import CorpusReader
+from audio_emotion.dataset_scripts.schema import EMOTIONS
 
 MANIFEST_NAME = "manifest.json"
 
@@ -53,7 +53,9 @@ class Summary:
         self.labels[row["emotion_raw"] or ""] += 1
         self.label_sources[row["label_source"]] += 1
         self.languages[row["language"]] += 1
-        self.distribution_sum = [total + share for total, share in zip(self.distribution_sum, row["distribution"], strict=True)]
+        self.distribution_sum = [
+            total + share for total, share in zip(self.distribution_sum, row["distribution"], strict=True)
+        ]
 
     def __add__(self, other: Summary) -> Summary:
         return Summary(
@@ -176,4 +178,4 @@ def write_atomically(path: Path, text: str) -> None:
     """Write a text file beside its name and rename it, so that nobody ever reads half of it."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(partial, path)
+    partial.replace(path)

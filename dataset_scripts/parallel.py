@@ -13,33 +13,43 @@ from typing import TypeVar
 
 ITEMS_PER_PROCESS = 32
 
+Tag = TypeVar("Tag")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def map_in_order(function: Callable[[Item], Result], items: Iterable[Item], num_proc: int) -> Iterator[Result]:
+def map_in_order(
+    function: Callable[[Item], Result], tagged: Iterable[tuple[Tag, Item]], num_proc: int
+) -> Iterator[tuple[Tag, Result]]:
     """Apply a function in several processes; results come in the order of the items.
 
     Args:
         function: A module-level function.
-        items: Drawn as the results are consumed, never more than a few dozen ahead.
+        tagged: Items, each with a tag that stays in this process. They are drawn as the results are consumed, never
+            more than a few dozen ahead.
         num_proc: Number of processes; with one, the function runs in this process.
 
     Yields:
-        One result an item.
+        Tag and result of each item.
     """
     if num_proc <= 1:
-        yield from map(function, items)
+        for tag, item in tagged:
+            yield tag, function(item)
         return
     executor = ProcessPoolExecutor(num_proc, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
-    pending: deque[Future[Result]] = deque()
+    pending: deque[tuple[Tag, Future[Result]]] = deque()
+
+    def oldest() -> tuple[Tag, Result]:
+        tag, future = pending.popleft()
+        return tag, future.result()
+
     try:
-        for item in items:
-            pending.append(executor.submit(function, item))
+        for tag, item in tagged:
+            pending.append((tag, executor.submit(function, item)))
             if len(pending) >= num_proc * ITEMS_PER_PROCESS:
-                yield pending.popleft().result()
+                yield oldest()
         while pending:
-            yield pending.popleft().result()
+            yield oldest()
     finally:
         executor.shutdown(cancel_futures=True)
 

@@ -1,7 +1,7 @@
 """From a corpus's folder to Parquet shards: parallel, in constant memory, resumable, the same bytes in every run.
 
-`OUT/<corpus>/` holds `<split>-00000-of-0000N.parquet`, `report.csv` (what was left out, and why) and `manifest.json` (which
-shards are complete, and what is in them); `OUT/README.md` is the dataset card of all corpora in `OUT`.
+`OUT/<corpus>/` holds `<split>-00000-of-0000N.parquet`, `report.csv` (what was left out, and why) and `manifest.json`
+(which shards are complete, and what is in them); `OUT/README.md` is the dataset card of all corpora in `OUT`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
+from audio_emotion.dataset_scripts.card import write_card
+from audio_emotion.dataset_scripts.corpus import Clip, CorpusInfo, Finding, Report
+from audio_emotion.dataset_scripts.encoding import BadAudio, EncodedClip, encode_clip
+from audio_emotion.dataset_scripts.manifest import Manifest, Summary, write_atomically
+from audio_emotion.dataset_scripts.parallel import map_in_order
+from audio_emotion.dataset_scripts.reader import CorpusReader, get_reader
+from audio_emotion.dataset_scripts.rows import make_row
+from audio_emotion.dataset_scripts.schema import COLUMNS, SPLITS, corpus_features, validate_row
 from audio_emotion.pipeline.errors_audio_emotion import CorpusError
-
-from .card import write_card
-from .encoding import BadAudio, EncodedClip, encode_clip
-from .manifest import Manifest, Summary, write_atomically
-from .parallel import map_in_order
-from .reader import Clip, CorpusInfo, CorpusReader, Finding, Report, get_reader
-from .schema import COLUMNS, SAMPLING_RATE, SPLITS, corpus_features, dominant_emotion, validate_row
 
 CLIPS_PER_SHARD = 1000
 ROWS_PER_GROUP = 100
@@ -52,6 +53,20 @@ class Prepared:
     num_reused: int
 
 
+class _Plan(NamedTuple):
+    """Clips of each split, and a hash of everything that decides the shards' bytes."""
+
+    split_sizes: Counter[str]
+    fingerprint: str
+
+
+class _PlannedClip(NamedTuple):
+    """A clip and the shard that it goes to."""
+
+    shard: str
+    clip: Clip
+
+
 def prepare(
     corpus: str,
     source: str | os.PathLike[str],
@@ -61,35 +76,37 @@ def prepare(
 ) -> Prepared:
     """Write a corpus as Parquet shards with its dataset card.
 
-    Run again after a kill, it keeps the complete shards and writes the rest; the bytes are those of an unbroken run. Where
-    the corpus, the reader or the labels changed meanwhile, it starts over.
+    Run again after a kill, it keeps the complete shards and writes the rest; the bytes are those of an unbroken run.
+    Where the corpus, the reader or the labels changed meanwhile, it starts over.
 
     Args:
         corpus: Name of a reader, see `list_corpora()`.
         source: The corpus's folder as its owner ships it.
         out: Folder of the prepared corpora; the shards go to `out/<corpus>`.
-        num_proc: Processes that decode and encode. More than one are spawned, so a script that calls this needs the usual
-            `if __name__ == "__main__":`.
+        num_proc: Processes that decode and encode. More than one are spawned, so a script that calls this needs the
+            usual `if __name__ == "__main__":`.
         progress: Called with the number of clips done and of all clips.
 
     Returns:
         What was written. Bad audio does not raise: it is skipped, counted and listed in `report.csv`.
 
     Raises:
-        CorpusError: If the source is not this corpus, a label file is broken, or another process prepares the same corpus.
+        CorpusError: If the source is not this corpus, a label file is broken, or another process writes to the same
+            folder.
 
     Example:
         `prepare("ravdess", "corpora/ravdess", "prepared")`, then
         `datasets.load_dataset("prepared", "ravdess", split="train")`.
     """
     reader = get_reader(corpus)(source)
+    plan = _survey(reader)
     folder = Path(out) / reader.info.name
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / LOCK_NAME, timeout=0):
-            prepared = _prepare_locked(reader, folder, num_proc, progress or _no_progress)
+            prepared = _write_corpus(reader, plan, folder, num_proc, progress or _no_progress)
     except Timeout:
-        raise CorpusError(f"{folder} is being written by another process. Wait for it, or choose another folder.") from None
+        raise CorpusError(f"another process writes to {folder}. Wait for it, or choose another folder.") from None
     write_card(Path(out))
     return prepared
 
@@ -98,28 +115,24 @@ def _no_progress(num_done: int, num_clips: int) -> None:
     """Show nothing."""
 
 
-def _prepare_locked(
-    reader: CorpusReader, folder: Path, num_proc: int, progress: Callable[[int, int], None]
+def _write_corpus(
+    reader: CorpusReader, plan: _Plan, folder: Path, num_proc: int, progress: Callable[[int, int], None]
 ) -> Prepared:
-    split_sizes, fingerprint = _survey(reader)
     report = reader.report
-    manifest = Manifest.of_reader(folder, reader, fingerprint)
+    manifest = Manifest.of_reader(folder, reader, plan.fingerprint)
     num_reused = len(manifest.shards)
     _remove_leftovers(folder, keep=manifest.shards)
     manifest.save()
 
-    num_done = sum(summary.num_planned for summary in manifest.shards.values())
-    num_clips = sum(split_sizes.values())
-    progress(num_done, num_clips)
-    work = _pending_clips(reader, split_sizes, frozenset(manifest.shards))
-    encoded = map_in_order(_encode, work, num_proc)
-    for shard, results in itertools.groupby(encoded, key=lambda result: result[0]):
+    num_clips = sum(plan.split_sizes.values())
+    num_done = itertools.count(manifest.total().num_planned)
+    progress(next(num_done), num_clips)
+    work = _pending_clips(reader, plan.split_sizes, frozenset(manifest.shards))
+    encoded = map_in_order(encode_clip, ((planned, planned.clip.path) for planned in work), num_proc)
+    for shard, results in itertools.groupby(encoded, key=lambda result: result[0].shard):
         summary = Summary()
-        rows = _rows(reader.info, results, summary)
-        _write_shard(folder / shard, _with_progress(rows, summary, num_done, num_clips, progress))
+        _write_shard(folder / shard, _rows(reader.info, results, summary, lambda: progress(next(num_done), num_clips)))
         summary.num_bytes = (folder / shard).stat().st_size
-        num_done += summary.num_planned
-        progress(num_done, num_clips)
         manifest.shards[shard] = summary
         manifest.save()
     _write_report(folder / REPORT_NAME, report, manifest.total())
@@ -128,17 +141,23 @@ def _prepare_locked(
     return Prepared(folder, manifest.total(), report, num_reused)
 
 
-def _survey(reader: CorpusReader) -> tuple[Counter[str], str]:
-    """Count the clips of each split, and hash everything that decides the shards' bytes."""
+def _survey(reader: CorpusReader) -> _Plan:
+    """Pass over the names and labels once, before anything is written."""
     split_sizes: Counter[str] = Counter()
     fingerprint = hashlib.sha256(repr((FORMAT_VERSION, COLUMNS, CLIPS_PER_SHARD, ROWS_PER_GROUP, reader.info)).encode())
     for clip in reader.clips():
-        if clip.split not in SPLITS:
-            raise CorpusError(f"{clip.relative_path}: split {clip.split!r}; it must be one of {', '.join(SPLITS)}.")
         split_sizes[clip.split] += 1
-        facts = (clip.id, clip.annotation, clip.label_mask, clip.language, clip.split, clip.path.stat().st_size)
+        facts = (clip.id, clip.annotation, clip.label_mask, clip.language, clip.split, _num_bytes(clip.path))
         fingerprint.update(repr(facts).encode())
-    return split_sizes, fingerprint.hexdigest()
+    return _Plan(split_sizes, fingerprint.hexdigest())
+
+
+def _num_bytes(path: Path) -> int:
+    """Size of a file; -1 where it cannot be asked (a broken link), which encoding will report."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def _remove_leftovers(folder: Path, keep: Iterable[str]) -> None:
@@ -149,10 +168,8 @@ def _remove_leftovers(folder: Path, keep: Iterable[str]) -> None:
             path.unlink()
 
 
-def _pending_clips(
-    reader: CorpusReader, split_sizes: Counter[str], complete: frozenset[str]
-) -> Iterator[tuple[str, Clip]]:
-    """Clips of the shards that are not complete, each with its shard's name, shard after shard."""
+def _pending_clips(reader: CorpusReader, split_sizes: Counter[str], complete: frozenset[str]) -> Iterator[_PlannedClip]:
+    """Clips of the shards that are not complete, shard after shard."""
     for split in SPLITS:
         num_shards = -(-split_sizes[split] // CLIPS_PER_SHARD)
         names = [f"{split}-{index:05d}-of-{num_shards:05d}.parquet" for index in range(num_shards)]
@@ -162,20 +179,18 @@ def _pending_clips(
         for index, clip in enumerate(clips):
             name = names[index // CLIPS_PER_SHARD]
             if name not in complete:
-                yield name, clip
-
-
-def _encode(planned: tuple[str, Clip]) -> tuple[str, Clip, EncodedClip | BadAudio]:
-    """The work of one process on one clip."""
-    shard, clip = planned
-    return shard, clip, encode_clip(clip.path)
+                yield _PlannedClip(name, clip)
 
 
 def _rows(
-    info: CorpusInfo, results: Iterable[tuple[str, Clip, EncodedClip | BadAudio]], summary: Summary
+    info: CorpusInfo,
+    results: Iterable[tuple[_PlannedClip, EncodedClip | BadAudio]],
+    summary: Summary,
+    advance: Callable[[], None],
 ) -> Iterator[dict[str, Any]]:
     """Valid rows of the clips whose audio is good; the summary counts both."""
-    for _, clip, audio in results:
+    for (_, clip), audio in results:
+        advance()
         summary.num_planned += 1
         if isinstance(audio, BadAudio):
             summary.bad_audio.append((clip.relative_path, audio.reason))
@@ -183,52 +198,6 @@ def _rows(
         row = make_row(info, clip, audio)
         validate_row(row)
         summary.add_row(row)
-        yield row
-
-
-def make_row(info: CorpusInfo, clip: Clip, audio: EncodedClip) -> dict[str, Any]:
-    """Put a clip, its annotation and its audio into the unified row."""
-    annotation = clip.annotation
-    label = annotation.label
-    return {
-        "audio": {"bytes": audio.flac, "path": f"{clip.id}.flac"},
-        "corpus": info.name,
-        "id": clip.id,
-        "speaker": annotation.speaker,
-        "gender": annotation.gender,
-        "age": annotation.age,
-        "language": clip.language,
-        "text": annotation.text,
-        "emotion_raw": annotation.emotion_raw,
-        "emotion": dominant_emotion(label.distribution),
-        "distribution": list(label.distribution),
-        "label_mask": list(clip.label_mask),
-        "votes": _pairs(label.votes, "label", "count"),
-        "label_source": label.source,
-        "intensity": label.intensity,
-        "valence": annotation.valence,
-        "arousal": annotation.arousal,
-        "dominance": annotation.dominance,
-        "targets": _pairs(annotation.targets, "name", "intensity"),
-        "duration_s": audio.num_samples / SAMPLING_RATE,
-        "split": clip.split,
-        "license": info.license,
-    }
-
-
-def _pairs(values: Any, key: str, value: str) -> list[dict[str, Any]] | None:
-    return None if values is None else [{key: name, value: number} for name, number in values.items()]
-
-
-def _with_progress(
-    rows: Iterator[dict[str, Any]],
-    summary: Summary,
-    num_before: int,
-    num_clips: int,
-    progress: Callable[[int, int], None],
-) -> Iterator[dict[str, Any]]:
-    for row in rows:
-        progress(num_before + summary.num_planned, num_clips)
         yield row
 
 
@@ -242,7 +211,7 @@ def _write_shard(path: Path, rows: Iterator[dict[str, Any]]) -> None:
     with pq.ParquetWriter(partial, schema) as writer:
         while group := list(itertools.islice(rows, ROWS_PER_GROUP)):
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _write_report(path: Path, report: Report, summary: Summary) -> None:

@@ -1,6 +1,7 @@
 """What every corpus reader shares: finding clips by a name grammar, label tables, splits, the report; and the registry.
 
-A reader is one file in `corpora/` with one `CorpusReader` subclass, mostly tables. `docs/corpora.md` shows how to write one.
+A reader is one file in `corpora/` with one `CorpusReader` subclass, mostly tables; `docs/corpora.md` shows how to write
+one.
 """
 
 from __future__ import annotations
@@ -10,143 +11,50 @@ import os
 import pkgutil
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from pathlib import Path, PurePosixPath
+from typing import Any
 
+from audio_emotion.dataset_scripts.corpus import Annotation, Clip, CorpusInfo, Report, Skip, Speaker
+from audio_emotion.dataset_scripts.schema import EMOTIONS, SPLITS
+from audio_emotion.dataset_scripts.soft_labels import SoftLabel, from_votes, graded, mask_of, smoothed
+from audio_emotion.dataset_scripts.splits import HashedSpeakers, SplitRule
 from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 
-from .soft_labels import NO_CATEGORIES, SoftLabel, from_votes, graded, mask_of, smoothed
-from .splits import HashedSpeakers, SplitRule
-
 AUDIO_SUFFIXES = frozenset(
-    ".wav .flac .opus .ogg .oga .mp3 .m4a .aac .aif .aiff .wma .amr .mp4 .avi .mkv .mov .webm .mpg .mpeg".split()
+    {
+        *(".wav", ".flac", ".opus", ".ogg", ".oga", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".wma", ".amr", ".sph"),
+        *(".mp4", ".avi", ".mkv", ".mov", ".webm", ".mpg", ".mpeg", ".flv"),
+    }
 )
-
-Row = TypeVar("Row")
-
-
-@dataclass(frozen=True, kw_only=True)
-class CorpusInfo:
-    """What the dataset card says about a corpus.
-
-    Attributes:
-        name: Registry name, equal to the module's name; also the `datasets` config name.
-        title: Name that its authors gave it.
-        languages: BCP 47 tags; the first is that of a clip whose reader says nothing else.
-        license: Identifier as the Hub spells it (`cc-by-4.0`, `odbl`, `other`, `unknown`).
-        license_note: What the identifier leaves out.
-        redistribution: Whether the licence lets anybody publish the prepared clips.
-        homepage: Where the owner offers it.
-        citation: BibTeX, or a line of text.
-        label_note: How the distributions arise, in one or two sentences.
-        split_note: Where the splits come from.
-        num_clips: Clips in the owner's release, or None where releases differ.
-        num_speakers: Speakers in it, or None.
-        emotion_counts: Clips by `emotion_raw`, as published, where known.
-    """
-
-    name: str
-    title: str
-    languages: tuple[str, ...]
-    license: str
-    redistribution: bool
-    homepage: str
-    citation: str
-    label_note: str
-    split_note: str
-    license_note: str = ""
-    num_clips: int | None = None
-    num_speakers: int | None = None
-    emotion_counts: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Annotation:
-    """What a reader says about one clip. None is unknown; `age` is years, the dimensions lie in 0..1."""
-
-    label: SoftLabel
-    emotion_raw: str | None = None
-    speaker: str | None = None
-    gender: str | None = None
-    age: int | None = None
-    language: str | None = None
-    text: str | None = None
-    valence: float | None = None
-    arousal: float | None = None
-    dominance: float | None = None
-    targets: Mapping[str, float] | None = None
-    split: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """A clip that belongs to the corpus and not into the rows, with the reason (a song, a known empty file)."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """One clip found: where it lies, what it is called, and what the corpus says about it."""
-
-    path: Path
-    relative_path: str
-    id: str
-    annotation: Annotation
-    label_mask: tuple[bool, ...]
-    language: str
-    split: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something a person should know about: its kind, where it is, and why it is listed."""
-
-    kind: str
-    where: str
-    reason: str
-
-
-@dataclass
-class Report:
-    """What a pass over a corpus met besides clips.
-
-    Attributes:
-        findings: Unknown names, skipped clips, duplicates, labels without audio, in the order of the pass.
-        unmapped: Votes by words that the label table lacks; they count for `other`.
-    """
-
-    findings: list[Finding] = field(default_factory=list)
-    unmapped: Counter[str] = field(default_factory=Counter)
-
-    def count(self, kind: str) -> int:
-        """Count the findings of one kind."""
-        return sum(finding.kind == kind for finding in self.findings)
 
 
 class CorpusReader:
     r"""Base of all readers: names and label files in, annotated clips out.
 
-    The grammar is a regular expression over the tail of a path without its suffix, with `/` between folders: it does not
-    matter whether the folder given is the corpus, its parent or an unpacked archive around it. The matched tail is the
-    clip's id. Groups named `emotion`, `speaker`, `gender`, `intensity` and `text` are looked up in the tables below; where
-    that is not enough, override `annotate`, and `read_labels` for label files.
+    The grammar is a regular expression over the tail of a path without its suffix, with `/` between folders: it does
+    not matter whether the folder given is the corpus, its parent or an unpacked archive around it. The matched tail is
+    the clip's id. The groups `emotion`, `speaker`, `gender`, `age`, `intensity` and `text` are looked up in the tables
+    below; where that is not enough, override `annotate`, and `read_labels` where the corpus has label files.
 
     Attributes:
         info: What the dataset card says.
-        grammar: The name grammar, for instance `r"(?P<speaker>[A-Z]{2}\d)_(?P<emotion>[a-z]+)_\d+"`.
-        example: A path that the grammar accepts; shown where nothing matches.
+        grammar: The name grammar, for instance `r"(?P<speaker>[A-Z]{2}\d)_(?P<emotion>[a-z]+)_\d+"`; `\d` and `\w` are
+            ASCII.
+        example: A path that the grammar accepts; shown where a name does not match.
         codes: Word of each emotion code in names or files. Empty: the codes are words.
         labels: Emotion of each word.
         expressible: Emotions that the corpus can express at all; by default those in `labels`.
         genders: Gender of each gender code.
+        speakers: What is known of each speaker. Not empty: all speakers are in it.
         intensities: Strength in 0..1 of each intensity code.
-        texts: Sentence of each text code.
-        splits: The rule for speakers without an official split.
+        texts: Sentence of each text code. Empty: the group is the text.
+        splits: The rule for clips that `annotate` gives no official split.
+        labels_beyond_audio: Whether the label files also describe recordings that were never published.
+        source: The corpus's folder.
+        rows: What `read_labels` returned.
+        report: What the last pass met besides clips.
 
     Args:
         source: Folder of the corpus as its owner ships it.
@@ -156,50 +64,80 @@ class CorpusReader:
     """
 
     info: CorpusInfo
-    grammar: ClassVar[str]
-    example: ClassVar[str]
-    codes: ClassVar[Mapping[str, str]] = {}
+    grammar: str
+    example: str
+    codes: Mapping[str, str] = {}
     labels: Mapping[str, str] = {}
-    expressible: ClassVar[tuple[str, ...] | None] = None
-    genders: ClassVar[Mapping[str, str]] = {}
-    intensities: ClassVar[Mapping[str, float]] = {}
-    texts: ClassVar[Mapping[str, str]] = {}
-    splits: ClassVar[SplitRule] = HashedSpeakers()
+    expressible: tuple[str, ...] | None = None
+    genders: Mapping[str, str] = {}
+    speakers: Mapping[str, Speaker] = {}
+    intensities: Mapping[str, float] = {}
+    texts: Mapping[str, str] = {}
+    splits: SplitRule = HashedSpeakers()
+    labels_beyond_audio: bool = False
 
     def __init__(self, source: str | os.PathLike[str]):
         self.source = Path(source)
-        if not self.source.is_dir():
-            raise CorpusError(
-                f"{self.source} is not a folder. Give the folder of {self.info.title} as its owner ships it: {self.info.homepage}"
-            )
         self.report = Report()
-        self._labels_read = False
+        self._keys_used: set[str] = set()
+        if not self.source.is_dir():
+            raise CorpusError(f"{self.source} is not a folder. {self._wanted()}")
 
-    # ------------------------------------------------------------------------------------------------ for subclasses
+    # ----------------------------------------------------------------------------------- what a reader may override
 
-    def read_labels(self) -> None:
-        """Read the corpus's label files into attributes; called once before the first clip. The base has none."""
+    def read_labels(self) -> Mapping[str, Any]:
+        """Read the corpus's label files; called once, before the first clip.
+
+        Returns:
+            What they say of each clip, by any key that `annotate` can build from a name. Empty without label files.
+
+        Raises:
+            CorpusError: If a file is missing or broken; names file and line.
+        """
+        return {}
 
     def annotate(self, name: Mapping[str, str]) -> Annotation | Skip:
         """Say what the corpus knows about a clip.
 
         Args:
-            name: The grammar's groups that took part in the match, and `id`.
+            name: `id` and the grammar's groups that took part in the match.
 
         Returns:
             The annotation, or why the clip is left out.
 
         Raises:
-            CorpusError: If the name says something that the tables do not know.
+            CorpusError: If the name or its row says something that the tables do not know.
         """
         return self.annotation(name)
 
-    def unused_labels(self) -> Iterator[str]:
-        """Name what the label files describe and no audio file was met for; the base has no label files."""
-        return iter(())
+    def parse_name(self, relative_path: str) -> dict[str, str]:
+        """Take a path apart by the grammar.
+
+        Raises:
+            CorpusError: If it does not match.
+        """
+        match = self._pattern.fullmatch(without_suffix(relative_path))
+        if match is None:
+            raise CorpusError(f"not a name of {self.info.title}, which looks like {self.example}.")
+        return {group: text for group, text in match.groupdict().items() if text is not None}
+
+    def audio_paths(self) -> list[str]:
+        """List all audio files as sorted POSIX paths from `source`, without hidden ones and macOS's archive debris."""
+
+        def fail(error: OSError) -> None:
+            raise CorpusError(f"{error.filename} cannot be read: {error.strerror}.")
+
+        paths = []
+        for folder, folders, files in os.walk(self.source, onerror=fail):
+            folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+            prefix = Path(folder).relative_to(self.source)
+            paths += [(prefix / name).as_posix() for name in files if not name.startswith(".") and is_audio(name)]
+        return sorted(paths)
+
+    # ------------------------------------------------------------------------------ what read_labels and annotate use
 
     def find(self, name: str) -> Path | None:
-        """Find a label file by name: the one nearest to the source folder, or None."""
+        """Find a label file by its name or glob pattern: the one nearest to the source folder, or None."""
         found = sorted(self.source.rglob(name), key=lambda path: (len(path.parts), path))
         return found[0] if found else None
 
@@ -207,30 +145,37 @@ class CorpusReader:
         """Find a label file that the corpus cannot do without, or raise a `CorpusError`."""
         path = self.find(name)
         if path is None:
-            raise CorpusError(
-                f"{self.source}: no {name} here or below, and {self.info.title} has its labels there. Give the folder as its "
-                f"owner ships it: {self.info.homepage}"
-            )
+            raise CorpusError(f"{self.source}: no {name} here or below, and the labels are in it. {self._wanted()}")
         return path
 
-    # ----------------------------------------------------------------------------------------------- for annotations
-
     def annotation(self, name: Mapping[str, str], **known: Any) -> Annotation:
-        """Annotate from the grammar's groups and the tables; `known` fields win over the name's."""
-        word = self.word(name["emotion"])
-        from_name: dict[str, Any] = {
-            "label": self.graded_label(word, name["intensity"]) if "intensity" in name else self.hard_label(word),
-            "emotion_raw": word,
-            "speaker": name.get("speaker"),
-            "gender": self.lookup("gender", self.genders, name["gender"]) if "gender" in name else None,
-            "text": self.lookup("text", self.texts, name["text"]) if "text" in name and self.texts else name.get("text"),
-        }
-        return Annotation(**{**from_name, **known})
+        """Annotate from the grammar's groups and the tables; fields that are `known` already win."""
+        if "label" not in known:
+            word = self.word(name["emotion"])
+            known["label"] = (
+                self.graded_label(word, name["intensity"]) if "intensity" in name else self.hard_label(word)
+            )
+            known.setdefault("emotion_raw", word)
+        if "speaker" in name:
+            known.setdefault("speaker", name["speaker"])
+        if self.speakers and known.get("speaker") is not None:
+            speaker: Speaker = self.lookup("speaker", self.speakers, known["speaker"])
+            known.setdefault("gender", speaker.gender)
+            known.setdefault("age", speaker.age)
+        if "gender" in name and "gender" not in known:
+            known["gender"] = self.lookup("gender", self.genders, name["gender"])
+        if "age" in name and "age" not in known:
+            known["age"] = int(name["age"])
+        if "text" in name and "text" not in known:
+            known["text"] = self.lookup("text", self.texts, name["text"]) if self.texts else name["text"]
+        return Annotation(**known)
 
-    @cached_property
-    def label_mask(self) -> tuple[bool, ...]:
-        """The classes that this corpus can express, `(8,)`."""
-        return mask_of(self.labels.values() if self.expressible is None else self.expressible)
+    def row(self, key: str) -> Any:
+        """Take what the label files say of a clip, or raise a `CorpusError`. Rows never taken are reported."""
+        if key not in self.rows:
+            raise CorpusError(f"the label files have no row for {key}.")
+        self._keys_used.add(key)
+        return self.rows[key]
 
     def lookup(self, what: str, table: Mapping[str, Any], code: str) -> Any:
         """Look a code up in a table, or raise a `CorpusError` that lists the valid ones."""
@@ -239,15 +184,9 @@ class CorpusReader:
         return table[code]
 
     def agree(self, what: str, found: str, expected: str) -> None:
-        """Raise a `CorpusError` where two places say different things of one clip."""
+        """Raise a `CorpusError` where another place contradicts the file name."""
         if found != expected:
             raise CorpusError(f"the {what} says {found!r}, the file name {expected!r}.")
-
-    def row(self, table: Mapping[str, Row], clip_id: str) -> Row:
-        """Take a clip's row of a label file, or raise a `CorpusError`; a row taken is not listed as without audio."""
-        if clip_id not in table:
-            raise CorpusError(f"the label file has no row for {clip_id}.")
-        return table[clip_id]
 
     def word(self, code: str) -> str:
         """Turn an emotion code into the corpus's word for it."""
@@ -263,10 +202,20 @@ class CorpusReader:
         return graded(self.lookup("emotion", self.labels, word), intensity, self.label_mask)
 
     def voted_label(self, votes: Mapping[str, int]) -> SoftLabel:
-        """Turn raw vote counts by word or code into shares; unknown words count for `other` and are reported."""
+        """Turn raw vote counts by word into shares; words that `labels` lacks go to `other` and are reported."""
         return from_votes(votes, self.labels)
 
     # ---------------------------------------------------------------------------------------------------- the passes
+
+    @cached_property
+    def label_mask(self) -> tuple[bool, ...]:
+        """The classes that this corpus can express, `(8,)`."""
+        return mask_of(self.labels.values() if self.expressible is None else self.expressible)
+
+    @cached_property
+    def rows(self) -> Mapping[str, Any]:
+        """What the label files say of each clip."""
+        return self.read_labels()
 
     def clips(self) -> Iterator[Clip]:
         """Walk the corpus in the order of its relative paths.
@@ -277,93 +226,108 @@ class CorpusReader:
         Raises:
             CorpusError: If a label file is missing or broken, or not one clip is found.
         """
-        self.report = Report()
-        self._load()
+        self.report = report = Report()
+        self._keys_used = set()
+        rows = self.rows  # read before the first clip: a fault in a label file ends the pass, one in a name does not
+        paths = self.audio_paths()
         first_path: dict[str, str] = {}
-        num_files = 0
-        for relative_path in self._audio_paths():
-            num_files += 1
+        first_split: dict[str, str] = {}
+        for relative_path in paths:
+            printable = _printable(relative_path)
             try:
                 clip = self.clip(relative_path)
             except CorpusError as error:
-                self.report.findings.append(Finding("unknown name", relative_path, str(error)))
+                report.add("unknown name", printable, str(error).removeprefix(f"{printable}: "))
                 continue
             if isinstance(clip, Skip):
-                self.report.findings.append(Finding("skipped", relative_path, clip.reason))
-            elif clip.id in first_path:
-                reason = f"same id as {first_path[clip.id]}"
-                self.report.findings.append(Finding("duplicate", relative_path, reason))
-            else:
-                first_path[clip.id] = relative_path
-                self.report.unmapped.update(clip.annotation.label.unmapped or {})
-                yield clip
+                report.add("skipped", printable, clip.reason)
+                continue
+            if clip.id in first_path:
+                report.add("duplicate", printable, f"has the id of {first_path[clip.id]}")
+                continue
+            first_path[clip.id] = printable
+            speaker = clip.annotation.speaker
+            if speaker is not None and not self.info.splits_share_speakers:
+                split = first_split.setdefault(speaker, clip.split)
+                if split != clip.split:
+                    report.add("speaker in two splits", printable, f"{speaker} is in {split} and in {clip.split}")
+            report.unmapped.update(clip.annotation.label.unmapped or {})
+            yield clip
         if not first_path:
-            raise CorpusError(
-                f"{self.source}: none of {num_files} audio files is a clip of {self.info.title}, which looks like "
-                f"{self.example}. Give the folder as its owner ships it: {self.info.homepage}"
-                + "".join(f"\n  {finding.where}: {finding.reason}" for finding in self.report.findings[:3])
-            )
-        self.report.findings.extend(
-            Finding("no audio", where, "labelled, and no audio file has this name") for where in self.unused_labels()
-        )
+            seen = "".join(f"\n  {finding.where}: {finding.reason}" for finding in report.findings[:3])
+            raise CorpusError(f"{self.source}: none of {len(paths)} audio files is a clip. {self._wanted()}{seen}")
+        if not self.labels_beyond_audio:
+            for key in rows:
+                if key not in self._keys_used:
+                    report.add("no audio", key, "it has labels, and no audio file asks for them")
 
     def clip(self, relative_path: str) -> Clip | Skip:
-        """Read one clip by its path relative to the source.
+        """Read one clip by its path from `source`; the file itself is not opened.
 
         Raises:
-            CorpusError: If the name does not follow the grammar or the label files do not know it.
+            CorpusError: If its name or its row does not follow the corpus's layout.
         """
-        self._load()
-        stem = _without_suffix(relative_path)
-        match = self._pattern.fullmatch(unicodedata.normalize("NFC", stem))
-        if match is None:
-            raise CorpusError(f"{relative_path}: not a name of {self.info.title}, which looks like {self.example}.")
+        printable = _printable(relative_path)
         try:
-            annotation = self.annotate({group: text for group, text in match.groupdict().items() if text is not None})
+            name = self.parse_name(printable)
+            annotation = self.annotate(name)
+            if isinstance(annotation, Skip):
+                return annotation
+            return self._make_clip(relative_path, name["id"], annotation)
         except CorpusError as error:
-            raise CorpusError(f"{relative_path}: {error}") from None
-        if isinstance(annotation, Skip):
-            return annotation
+            raise CorpusError(f"{printable}: {error}") from error
+
+    def _make_clip(self, relative_path: str, clip_id: str, annotation: Annotation) -> Clip:
+        split = annotation.split or self.splits(self.info.name, annotation.speaker)
+        if split not in SPLITS:
+            raise CorpusError(f"split is {split!r}; it must be one of {', '.join(SPLITS)}.")
+        distribution = annotation.label.distribution
+        label_mask = self.label_mask if any(distribution) else (False,) * len(EMOTIONS)
+        outside = [
+            emotion
+            for emotion, share, inside in zip(EMOTIONS, distribution, label_mask, strict=True)
+            if share and not inside
+        ]
+        if outside:
+            raise CorpusError(f"its label gives mass to {', '.join(outside)}, which the corpus cannot express.")
         return Clip(
             path=self.source / relative_path,
-            relative_path=relative_path,
-            id=match["id"],
+            relative_path=_printable(relative_path),
+            id=clip_id,
             annotation=annotation,
-            label_mask=(False,) * len(self.label_mask) if annotation.label is NO_CATEGORIES else self.label_mask,
+            label_mask=label_mask,
             language=annotation.language or self.info.languages[0],
-            split=annotation.split or self.splits(self.info.name, annotation.speaker),
+            split=split,
+        )
+
+    def _wanted(self) -> str:
+        return (
+            f"Give the folder of {self.info.title} as its owner ships it ({self.info.homepage}), with files such as "
+            f"{self.example}."
         )
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        return re.compile(rf"(?:.*/)?(?P<id>{unicodedata.normalize('NFC', self.grammar)})", re.DOTALL)
-
-    def _load(self) -> None:
-        """Read the label files once."""
-        if not self._labels_read:
-            self.read_labels()
-            self._labels_read = True
-
-    def _audio_paths(self) -> list[str]:
-        """Relative POSIX paths of all audio files, sorted; hidden files and those that macOS adds to archives left out."""
-        paths = []
-        for folder, folders, files in os.walk(self.source):
-            folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-            relative_folder = Path(folder).relative_to(self.source)
-            for name in files:
-                if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:
-                    paths.append((relative_folder / name).as_posix())
-        return sorted(paths)
+        return re.compile(rf"(?:.*/)?(?P<id>{unicodedata.normalize('NFC', self.grammar)})", re.DOTALL | re.ASCII)
 
 
-def _without_suffix(path: str) -> str:
-    stem, suffix = os.path.splitext(path)
-    return stem if suffix.lower() in AUDIO_SUFFIXES else path
+def is_audio(path: str) -> bool:
+    """Tell audio (and video) files by their suffix."""
+    return PurePosixPath(path).suffix.lower() in AUDIO_SUFFIXES
+
+
+def without_suffix(path: str) -> str:
+    """Cut an audio suffix off a path or file name, as label files write them.
+
+    >>> without_suffix("wav/03a01Wa.wav")
+    'wav/03a01Wa'
+    """
+    return path[: -len(PurePosixPath(path).suffix)] if is_audio(path) else path
 
 
 def list_corpora() -> list[str]:
     """Name the corpora that have a reader, sorted."""
-    package = importlib.import_module(".corpora", __package__)
+    package = importlib.import_module("audio_emotion.dataset_scripts.corpora")
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
 
 
@@ -383,12 +347,18 @@ def get_reader(name: str) -> type[CorpusReader]:
         >>> get_reader("ravdess").info.num_clips
         1440
     """
-    if name not in list_corpora():
-        raise CorpusError(f"no corpus is called {name!r}; there are {', '.join(list_corpora())}.")
-    module = importlib.import_module(f".corpora.{name}", __package__)
-    readers = [
+    names = list_corpora()
+    if name not in names:
+        raise CorpusError(f"no corpus is called {name!r}; there are {', '.join(names)}.")
+    module = importlib.import_module(f"audio_emotion.dataset_scripts.corpora.{name}")
+    (reader,) = (
         value
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, CorpusReader) and value.__module__ == module.__name__
-    ]
-    return next(reader for reader in readers if reader.info.name == name)
+    )
+    return reader
+
+
+def _printable(path: str) -> str:
+    """A path as NFC text; bytes that are not UTF-8 (archives with old encodings) become backslash escapes."""
+    return unicodedata.normalize("NFC", os.fsencode(path).decode("utf-8", "backslashreplace"))

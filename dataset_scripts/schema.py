@@ -23,9 +23,9 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")
 _UNIT_RANGE_COLUMNS = ("intensity", "valence", "arousal", "dominance")
 
 
-# Arrow types: a word is a scalar, a dict a struct, a list any number of its one element, a tuple a fixed number of them.
-# `audio` is no `Audio` feature, which would need torchcodec even to write; readers cast it: `cast_column("audio",
-# Audio(decode=False))`. `votes` and `targets` are lists of pairs, for their names differ from corpus to corpus.
+# Arrow types: a word is a scalar, a dict a struct, a list any number of its element, a tuple a fixed number of them.
+# `audio` is no `Audio` feature, which would need torchcodec even to write; whoever reads it casts the column to
+# `Audio(decode=False)`. `votes` and `targets` are lists of pairs, for their names differ from corpus to corpus.
 _COLUMN_TYPES: dict[str, Any] = {
     "audio": {"bytes": "binary", "path": "string"},
     "corpus": "string",
@@ -77,8 +77,8 @@ def validate_row(row: Mapping[str, Any]) -> None:
             `label_mask` sequences of 8.
 
     Raises:
-        CorpusError: If a column is missing or unknown, a value is out of its range, the distribution does not sum to one
-            over the classes of the mask, or `emotion` is not its argmax. The message names corpus, id and column.
+        CorpusError: If a column is missing or unknown, a value is out of its range, the distribution does not sum to
+            one over the classes of the mask, or `emotion` is not its argmax. The message names corpus, id and column.
     """
     where = f"row {row.get('corpus')}/{row.get('id')}"
     if tuple(row) != COLUMNS:
@@ -120,7 +120,9 @@ def _validate_label(distribution: Any, label_mask: Any, emotion: str | None, whe
         raise CorpusError(f"{where}: distribution and label_mask have {num_labels} entries each.")
     if any(not 0.0 <= share <= 1.0 for share in distribution):
         raise CorpusError(f"{where}: distribution {list(distribution)} leaves 0..1.")
-    outside = [name for name, share, inside in zip(EMOTIONS, distribution, label_mask, strict=True) if share and not inside]
+    outside = [
+        name for name, share, inside in zip(EMOTIONS, distribution, label_mask, strict=True) if share and not inside
+    ]
     if outside:
         raise CorpusError(f"{where}: distribution gives mass to {', '.join(outside)}, which label_mask excludes.")
     expected_sum = 1.0 if any(label_mask) else 0.0  # a corpus without categories masks everything
@@ -137,5 +139,7 @@ def dominant_emotion(distribution: Any) -> str | None:
     'anger'
     """
     highest = max(distribution)
-    winners = [name for name, share in zip(EMOTIONS, distribution, strict=True) if math.isclose(share, highest, abs_tol=1e-6)]
+    winners = [
+        name for name, share in zip(EMOTIONS, distribution, strict=True) if math.isclose(share, highest, abs_tol=1e-6)
+    ]
     return winners[0] if len(winners) == 1 and highest > 0 else None

@@ -1,4 +1,4 @@
-"""From what a corpus says about a clip to a probability vector over the 8 emotions and the mask of classes it can express.
+"""From what a corpus says about a clip to probabilities over the 8 emotions, and the mask of classes it can express.
 
 In the order of trust of the design: listener votes, graded intensity, recognition rates, a smoothed hard label.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from .schema import EMOTIONS
+from audio_emotion.dataset_scripts.schema import EMOTIONS
+from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 
 SMOOTHING = 0.05
 
@@ -18,8 +19,8 @@ class SoftLabel:
     """A soft label and where it comes from.
 
     Attributes:
-        distribution: Probabilities `(8,)` in the order of `EMOTIONS`; they sum to one, or are all zero where the corpus has
-            no categories.
+        distribution: Probabilities `(8,)` in the order of `EMOTIONS`; they sum to one, or are all zero where the corpus
+            has no categories.
         source: One of `schema.LABEL_SOURCES`.
         votes: Raw counts by the corpus's own words, or None.
         intensity: Strength of the emotion on 0..1, or None.
@@ -45,7 +46,7 @@ def mask_of(emotions: Iterable[str]) -> tuple[bool, ...]:
     expressible = set(emotions)
     unknown = sorted(expressible - set(EMOTIONS))
     if unknown:
-        raise ValueError(f"unknown emotions {', '.join(unknown)}; valid are {', '.join(EMOTIONS)}.")
+        raise CorpusError(f"unknown emotions {', '.join(unknown)}; valid are {', '.join(EMOTIONS)}.")
     return tuple(emotion in expressible for emotion in EMOTIONS)
 
 
@@ -64,11 +65,12 @@ def smoothed(emotion: str, label_mask: tuple[bool, ...], smoothing: float = SMOO
 def graded(emotion: str, intensity: float, label_mask: tuple[bool, ...], smoothing: float = SMOOTHING) -> SoftLabel:
     """A label acted or rated at an intensity in 0..1: that share stays on the emotion, the rest moves to neutral.
 
-    The classes are then smoothed as in `smoothed`. Where the corpus has no neutral the rest has nowhere to go and the label
-    is a smoothed one that keeps its intensity. This is our reading of the paper's "gradational emotional intensity".
+    The classes are then smoothed as in `smoothed`. Where the corpus has no neutral the rest has nowhere to go and the
+    label is a smoothed one that keeps its intensity. This is our reading of the paper's "gradational emotional
+    intensity".
     """
     if not 0.0 <= intensity <= 1.0:
-        raise ValueError(f"intensity is {intensity}; it must lie in 0..1.")
+        raise CorpusError(f"intensity is {intensity}; it must lie in 0..1.")
     if not label_mask[EMOTIONS.index("neutral")]:
         return SoftLabel(_smooth({emotion: 1.0}, label_mask, smoothing), "smoothed", intensity=intensity)
     shares = {emotion: intensity, "neutral": 1.0 - intensity} if emotion != "neutral" else {"neutral": 1.0}
@@ -81,7 +83,7 @@ def from_recognition_rate(emotion: str, rate: float, label_mask: tuple[bool, ...
     The least presuming choice (maximum entropy) shares the rest evenly among the other classes of the mask.
     """
     if not 0.0 <= rate <= 1.0:
-        raise ValueError(f"recognition rate is {rate}; it must lie in 0..1.")
+        raise CorpusError(f"recognition rate is {rate}; it must lie in 0..1.")
     return SoftLabel(_smooth({emotion: 1.0}, label_mask, 1.0 - rate), "recognition_rate")
 
 
@@ -93,11 +95,13 @@ def from_votes(votes: Mapping[str, int], labels: Mapping[str, str]) -> SoftLabel
         labels: Emotion of each word. A vote for a word that the table lacks counts for `other` and is reported.
 
     Raises:
-        ValueError: If nobody voted.
+        CorpusError: If nobody voted, or a count is negative.
     """
     total = sum(votes.values())
-    if total <= 0:
-        raise ValueError("nobody voted on this clip.")
+    if total == 0 or min(votes.values()) < 0:
+        raise CorpusError(
+            f"the votes are {dict(votes)}; at least one listener must have voted, and none less than once."
+        )
     shares = dict.fromkeys(EMOTIONS, 0.0)
     for word, count in votes.items():
         shares[labels.get(word, "other")] += count / total
@@ -113,7 +117,7 @@ def from_intensities(intensities: Mapping[str, float]) -> SoftLabel:
     0.25
     """
     if any(not 0.0 <= intensity <= 1.0 for intensity in intensities.values()):
-        raise ValueError(f"intensities are {dict(intensities)}; each must lie in 0..1.")
+        raise CorpusError(f"intensities are {dict(intensities)}; each must lie in 0..1.")
     total = sum(intensities.values())
     shares = dict.fromkeys(EMOTIONS, 0.0)
     for emotion, intensity in intensities.items():
@@ -127,7 +131,7 @@ def _smooth(shares: Mapping[str, float], label_mask: tuple[bool, ...], smoothing
     num_others = sum(label_mask) - 1
     for emotion in shares:
         if not label_mask[EMOTIONS.index(emotion)]:
-            raise ValueError(f"{emotion} has mass but the label mask excludes it.")
+            raise CorpusError(f"{emotion} has mass but the label mask excludes it.")
     if num_others == 0:
         smoothing = 0.0
     distribution = [0.0] * len(EMOTIONS)

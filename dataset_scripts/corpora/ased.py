@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..reader import Annotation, CorpusInfo, CorpusReader
-from ..splits import ListedSpeakers
+from audio_emotion.dataset_scripts.corpus import Annotation, CorpusInfo
+from audio_emotion.dataset_scripts.reader import CorpusReader
+from audio_emotion.dataset_scripts.splits import ListedSpeakers
 
 _WOMEN_WITH_ONE_WRONG_NAME = frozenset({"09", "15", "21", "23", "25"})
 
@@ -13,8 +14,8 @@ _WOMEN_WITH_ONE_WRONG_NAME = frozenset({"09", "15", "21", "23", "25"})
 class Ased(CorpusReader):
     """`01Neutral/n1-01-01-01-01.wav` = emotion letter and folder digit, sentence, repetition, gender, speaker.
 
-    The grammar is that of the corpus's README. One stem begins with a capital letter (`S4-04-02-01-29`). Speakers 09, 15,
-    21, 23 and 25 have one file each with the other gender's digit; the many other files of each say female.
+    The grammar is that of the corpus's README. One stem begins with a capital letter (`S4-04-02-01-29`). Speakers 09,
+    15, 21, 23 and 25 have one file each with the other gender's digit; the many other files of each say female.
     """
 
     info = CorpusInfo(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..reader import Annotation, CorpusInfo, CorpusReader
-from ..splits import ListedSpeakers
+from audio_emotion.dataset_scripts.corpus import Annotation, CorpusInfo
+from audio_emotion.dataset_scripts.reader import CorpusReader
+from audio_emotion.dataset_scripts.splits import ListedSpeakers
 
 
 class BanglaserExt(CorpusReader):
     """`complete/Actor - 35/03-01-06-01-04-01-35.wav` = mode, type, emotion, intensity, statement, repetition, actor.
 
-    Codes are those of the README, which also says that odd actors are men. Intensity is mild, normal or strong; the shares
-    0.6, 0.8 and 1.0 are ours. The repository has only disgust (statement 04) and fear (05), so emotion and sentence
-    are confounded; the mask holds all seven classes that the recordings were made for.
+    Codes are those of the README, which also says that odd actors are men. Intensity is mild, normal or strong; the
+    shares 0.6, 0.8 and 1.0 are ours. The repository has only disgust (statement 04) and fear (05), so emotion and
+    sentence are confounded; the mask holds all seven classes that the recordings were made for.
     """
 
     info = CorpusInfo(

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..label_files import read_table
-from ..reader import Annotation, CorpusInfo, CorpusReader
-from ..soft_labels import SoftLabel, from_recognition_rate
-from ..splits import ListedSpeakers
-
-_MEN, _WOMEN = {"03": 31, "10": 32, "11": 26, "12": 30, "15": 25}, {"08": 34, "09": 21, "13": 32, "14": 35, "16": 31}
+from audio_emotion.dataset_scripts.corpus import Annotation, CorpusInfo, Speaker
+from audio_emotion.dataset_scripts.label_files import Record, read_table, rows_by
+from audio_emotion.dataset_scripts.reader import CorpusReader, without_suffix
+from audio_emotion.dataset_scripts.soft_labels import from_recognition_rate
+from audio_emotion.dataset_scripts.splits import ListedSpeakers
 
 
 class EmoDb(CorpusReader):
     """`wav/03a01Wa.wav` = speaker (2), text (3), emotion letter of the German word, version.
 
-    Labels: `erkennung.txt` gives, for all 816 recordings of the perception test, the percentage of 20 listeners who
-    recognised the intended emotion, and of those who found it natural. The 535 published clips are those with at least 80
-    and 60 %. A rate r becomes r on the intended emotion; what the other listeners heard is not published, so 1 - r is
-    shared evenly by the other six classes of the test. Where the file is missing (many copies lack it), the label is a
-    smoothed hard one. The file is Latin-1, tab-separated, with no-break spaces around decimal-comma numbers.
+    `erkennung.txt` gives, for all 816 recordings of the perception test, the percentage of 20 listeners who recognised
+    the intended emotion and of those who found it natural. The 535 published clips are those with at least 80 and 60 %.
+    A rate r becomes r on the intended emotion; what the other listeners heard is not published, so 1 - r is shared
+    evenly by the other six classes of the test. Where the file is missing (many copies lack it) the label is a smoothed
+    hard one. The file is Latin-1, tab-separated, with no-break spaces around decimal-comma numbers.
 
-    Boredom (Langeweile) is none of the seven named emotions and maps to other. Ages and genders are those of the official page.
+    Boredom (Langeweile) is none of the seven named emotions and maps to other. Ages and genders are those of the
+    official page.
     """
 
     info = CorpusInfo(
@@ -38,7 +38,8 @@ class EmoDb(CorpusReader):
   author = {Burkhardt, Felix and Paeschke, Astrid and Rolfes, Miriam and Sendlmeier, Walter F. and Weiss, Benjamin},
   booktitle = {Proceedings of Interspeech 2005}, pages = {1517--1520}, year = {2005}
 }""",
-        label_note="Share of 20 listeners who recognised the intended emotion, the rest evenly on the other classes; boredom is other.",
+        label_note="Share of 20 listeners who recognised the intended emotion, the rest evenly on the other classes; "
+        "boredom is other.",
         split_note="All test: a corpus to measure on.",
         num_clips=535,
         num_speakers=10,
@@ -84,31 +85,34 @@ class EmoDb(CorpusReader):
         "b09": "Ich will das eben wegbringen und dann mit Karl was trinken gehen.",
         "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",
     }
+    speakers = {
+        "03": Speaker("male", 31),
+        "08": Speaker("female", 34),
+        "09": Speaker("female", 21),
+        "10": Speaker("male", 32),
+        "11": Speaker("male", 26),
+        "12": Speaker("male", 30),
+        "13": Speaker("female", 32),
+        "14": Speaker("female", 35),
+        "15": Speaker("male", 25),
+        "16": Speaker("female", 31),
+    }
     splits = ListedSpeakers(rest="test")
+    labels_beyond_audio = True
 
-    def read_labels(self) -> None:
-        """Read the recognition rates."""
+    def read_labels(self) -> Mapping[str, Record]:
+        """Read the recognition rates, if they are there."""
         path = self.find("erkennung.txt")
-        self.rates: dict[str, float] | None = None
-        if path is not None:
-            table = read_table(path, ("Satz", "erkannt"), delimiter="\t", encoding="latin-1", quoted=False)
-            self.rates = {
-                record.text("Satz").removesuffix(".wav"): record.number("erkannt", 0, 100) / 100 for record in table
-            }
+        if path is None:
+            return {}
+        table = read_table(path, ("Satz", "erkannt"), delimiter="\t", encoding="latin-1", quoted=False)
+        return rows_by(table, lambda record: without_suffix(record.text("Satz")))
 
     def annotate(self, name: Mapping[str, str]) -> Annotation:
-        """Join the name with its recognition rate and its speaker."""
-        speaker = name["speaker"]
-        ages = {**_MEN, **_WOMEN}
-        return self.annotation(
-            name,
-            label=self._label(name),
-            gender="male" if speaker in _MEN else "female",
-            age=self.lookup("speaker", ages, speaker),
-        )
-
-    def _label(self, name: Mapping[str, str]) -> SoftLabel:
+        """Join the name with its recognition rate."""
+        if not self.rows:
+            return self.annotation(name)
         word = self.word(name["emotion"])
-        if self.rates is None:
-            return self.hard_label(word)
-        return from_recognition_rate(self.labels[word], self.row(self.rates, name["id"]), self.label_mask)
+        rate = self.row(name["id"]).number("erkannt", 0, 100) / 100
+        label = from_recognition_rate(self.labels[word], rate, self.label_mask)
+        return self.annotation(name, emotion_raw=word, label=label)

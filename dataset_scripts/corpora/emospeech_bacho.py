@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..reader import Annotation, CorpusInfo, CorpusReader, Skip
-from ..splits import HashedSpeakers
+from audio_emotion.dataset_scripts.corpus import Annotation, CorpusInfo, Skip
+from audio_emotion.dataset_scripts.reader import CorpusReader
+from audio_emotion.dataset_scripts.splits import HashedSpeakers
 
 _UNKNOWN_USER = "d14a028c2a3a2bc9476102bb288234c415a2b01f828ea62ac5b3e42f"
 
@@ -13,9 +14,9 @@ _UNKNOWN_USER = "d14a028c2a3a2bc9476102bb288234c415a2b01f828ea62ac5b3e42f"
 class EmospeechBacho(CorpusReader):
     """`House/bacho-safe-calm-20190709085906-d14a….wav` = keyword, environment, emotion, time, hash of the user.
 
-    The grammar is that of the corpus's README: one hash stands for every unknown user, and the emotion None for a recording
-    without speech. Calm is the corpus's only unemotional class and maps to neutral. Phones in streets and stations, one
-    shouted word; the speakers are users of a web page, not actors.
+    The grammar is that of the corpus's README: one hash stands for every unknown user, and the emotion None for a
+    recording without speech. Calm is the corpus's only unemotional class and maps to neutral. Phones in streets and
+    stations, one shouted word; the speakers are users of a web page, not actors.
     """
 
     info = CorpusInfo(
@@ -32,12 +33,14 @@ class EmospeechBacho(CorpusReader):
   year = {2019}, eprint = {1910.13801}, archivePrefix = {arXiv}
 }""",
         label_note="Acted label, smoothed; calm is neutral.",
-        split_note="No official split. A hash puts about 15 % of the known users into validation; clips of unknown users train.",
+        split_note="No official split. A hash puts about 15 % of the known users into validation; unknown users train.",
         num_clips=931,
         num_speakers=77,
         emotion_counts={"fearful": 438, "calm": 322, "happy": 97, "angry": 74},
     )
-    grammar = r"(?P<keyword>[a-z]+)-(?P<environment>[a-z _]+)-(?P<emotion>[A-Za-z]+)-(?P<time>\d+)-(?P<user>[0-9a-f]{56})"
+    grammar = (
+        r"(?P<keyword>[a-z]+)-(?P<environment>[a-z _]+)-(?P<emotion>[A-Za-z]+)-(?P<time>\d+)-(?P<user>[0-9a-f]{56})"
+    )
     example = f"House/bacho-safe-calm-20190709085906-{_UNKNOWN_USER}.wav"
     labels = {"fearful": "fear", "calm": "neutral", "happy": "happiness", "angry": "anger"}
     splits = HashedSpeakers(validation=0.15, test=0.0)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..label_files import Record, read_table
-from ..reader import Annotation, CorpusInfo, CorpusReader
-from ..splits import ListedSpeakers
+from audio_emotion.dataset_scripts.corpus import Annotation, CorpusInfo
+from audio_emotion.dataset_scripts.label_files import Record, read_table, rows_by
+from audio_emotion.dataset_scripts.reader import CorpusReader, without_suffix
+from audio_emotion.dataset_scripts.splits import ListedSpeakers
 
 
 class Nemo(CorpusReader):
@@ -54,15 +55,15 @@ class Nemo(CorpusReader):
     }
     splits = ListedSpeakers(validation=("IC0", "MP0"))
 
-    def read_labels(self) -> None:
+    def read_labels(self) -> Mapping[str, Record]:
         """Read `data.tsv`."""
         columns = ("file_id", "emotion", "raw_text", "speaker_id", "gender", "age")
         table = read_table(self.require("data.tsv"), columns, delimiter="\t", quoted=False)
-        self.records: dict[str, Record] = {record.text("file_id").removesuffix(".wav"): record for record in table}
+        return rows_by(table, lambda record: without_suffix(record.text("file_id")))
 
     def annotate(self, name: Mapping[str, str]) -> Annotation:
         """Join the name with its row."""
-        record = self.row(self.records, name["id"])
+        record: Record = self.row(name["id"])
         for column, expected in (("emotion", name["emotion"]), ("speaker_id", name["speaker"])):
             if record.text(column) != expected:
                 raise record.error(f"{column} is {record.text(column)!r}, the file name says {expected!r}.")

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..reader import Annotation, CorpusInfo, CorpusReader, Skip
-from ..splits import ListedSpeakers
+from audio_emotion.dataset_scripts.corpus import Annotation, CorpusInfo, Skip
+from audio_emotion.dataset_scripts.reader import CorpusReader
+from audio_emotion.dataset_scripts.splits import ListedSpeakers
 
 
 class Ravdess(CorpusReader):
     """`Actor_18/03-01-05-01-02-01-18.wav` = modality, channel, emotion, intensity, statement, repetition, actor.
 
-    Codes and the parity of the actor's number (even = female) are those of the Zenodo record. Labels: every clip was acted at
-    normal (01) or strong (02) intensity; a normal one keeps 0.7 of its mass and gives the rest to neutral. The 0.7 is our
-    reading, no published number.
+    Codes and the parity of the actor's number (even = female) are those of the Zenodo record. Every clip was acted at
+    normal (01) or strong (02) intensity; a normal one keeps 0.7 of its mass and gives the rest to neutral. The 0.7 is
+    our reading, no published number.
 
-    `calm` is a class of its own, chosen by the authors beside neutral because a neutral reading often sounds mildly
-    negative, while calm is mildly positive (Livingstone and Russo 2018, section "Emotions"). It is none of our seven named
-    emotions, so its mass lies on `other`, and for a normally intense calm the grading gives 0.3 to neutral, the condition
-    it is nearest to.
+    `calm` is a class of its own: the authors recorded it as a second baseline beside neutral, for performers' neutral
+    may sound mildly negative (Livingstone and Russo 2018). It is none of the seven named emotions, so its mass lies on
+    `other`, and the grading gives 0.3 of a normally intense calm to neutral, the condition it is nearest to.
 
     `03-01-03-01-02-01-07` and `03-01-03-01-02-02-07` are the same sound; both stay, in one split.
     """
@@ -37,7 +37,7 @@ class Ravdess(CorpusReader):
   author = {Livingstone, Steven R. and Russo, Frank A.},
   journal = {PLOS ONE}, volume = {13}, number = {5}, pages = {e0196391}, year = {2018}
 }""",
-        label_note="Acted label graded by acted intensity: strong 1.0, normal 0.7 with the rest on neutral; calm is other.",
+        label_note="Acted label graded by acted intensity: strong 1.0, normal 0.7, the rest on neutral; calm is other.",
         split_note="No official split. Two actors of each gender are validation, the others train.",
         num_clips=1440,
         num_speakers=24,
@@ -53,7 +53,8 @@ class Ravdess(CorpusReader):
         },
     )
     grammar = (
-        r"(?P<modality>0[123])-(?P<channel>0[12])-(?P<emotion>\d\d)-(?P<intensity>\d\d)-(?P<text>\d\d)-0[12]-(?P<actor>\d\d)"
+        r"(?P<modality>0[123])-(?P<channel>0[12])-(?P<emotion>\d\d)-(?P<intensity>\d\d)"
+        r"-(?P<text>\d\d)-\d\d-(?P<actor>\d\d)"
     )
     example = "Actor_18/03-01-05-01-02-01-18.wav"
     codes = {

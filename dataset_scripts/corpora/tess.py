@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..reader import Annotation, CorpusInfo, CorpusReader
-from ..splits import ListedSpeakers
+from audio_emotion.dataset_scripts.corpus import Annotation, CorpusInfo, Speaker
+from audio_emotion.dataset_scripts.reader import CorpusReader
+from audio_emotion.dataset_scripts.splits import ListedSpeakers
 
 
 class Tess(CorpusReader):
     """`OAF_back_angry.wav` = speaker, word in "Say the word ...", emotion; folders do not matter.
 
-    `ps` is pleasant surprise. One file lacks a letter of its speaker, `OA_bite_neutral`. The ages are those of the Scholars
-    Portal record. A common archive holds the whole corpus twice; the second copies are listed as duplicates.
+    `ps` is pleasant surprise. One file lacks a letter of its speaker, `OA_bite_neutral`. The ages are those of the
+    corpus's record. A common archive holds the whole corpus twice; the second copies are listed as duplicates.
     """
 
     info = CorpusInfo(
@@ -33,9 +34,7 @@ class Tess(CorpusReader):
         split_note="All train: with two speakers a speaker-disjoint validation split would cost half of the corpus.",
         num_clips=2800,
         num_speakers=2,
-        emotion_counts=dict.fromkeys(
-            ("angry", "disgust", "fear", "happy", "pleasant surprise", "sad", "neutral"), 400
-        ),
+        emotion_counts=dict.fromkeys(("angry", "disgust", "fear", "happy", "pleasant surprise", "sad", "neutral"), 400),
     )
     grammar = r"(?P<speaker>OAF?|YAF)_(?P<word>[a-z]+)_(?P<emotion>[a-z]+)"
     example = "OAF_angry/OAF_back_angry.wav"
@@ -57,15 +56,10 @@ class Tess(CorpusReader):
         "sad": "sadness",
         "neutral": "neutral",
     }
+    speakers = {"YAF": Speaker("female", 26), "OAF": Speaker("female", 64)}
     splits = ListedSpeakers()
 
     def annotate(self, name: Mapping[str, str]) -> Annotation:
-        """Both speakers are women, of 26 (YAF) and 64 years (OAF)."""
-        young = name["speaker"] == "YAF"
-        return self.annotation(
-            name,
-            speaker="YAF" if young else "OAF",
-            gender="female",
-            age=26 if young else 64,
-            text=f"Say the word {name['word']}.",
-        )
+        """Put the one short speaker code right."""
+        speaker = "OAF" if name["speaker"] == "OA" else name["speaker"]
+        return self.annotation(name, speaker=speaker, text=f"Say the word {name['word']}.")

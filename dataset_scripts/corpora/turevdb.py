@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..reader import Annotation, CorpusInfo, CorpusReader
-from ..splits import ListedSpeakers
+from audio_emotion.dataset_scripts.corpus import Annotation, CorpusInfo
+from audio_emotion.dataset_scripts.reader import CorpusReader
+from audio_emotion.dataset_scripts.splits import ListedSpeakers
 
 
 class TurevDb(CorpusReader):
     """`Sound Source/Angry/1157_kz_acik.wav` = folder of the emotion, speaker, emotion tag, word in plain ASCII letters.
 
-    The tags abbreviate the Turkish words (kz kızgın, sk sakin, hl, mt mutlu) and must agree with the folder. Calm is
-    the corpus's only unemotional class and maps to neutral. Clips are single words; many last under 0.6 s.
+    The tags (kz angry, sk calm, mt happy, hl sad) must agree with the folder. Calm is the corpus's only unemotional
+    class and maps to neutral. Clips are single words; many last under 0.6 s.
     """
 
     info = CorpusInfo(

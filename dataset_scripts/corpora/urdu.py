@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ..reader import CorpusInfo, CorpusReader
-from ..splits import ListedSpeakers
+from audio_emotion.dataset_scripts.corpus import CorpusInfo
+from audio_emotion.dataset_scripts.reader import CorpusReader
+from audio_emotion.dataset_scripts.splits import ListedSpeakers
 
 
 class Urdu(CorpusReader):
-    """`Angry/SM1_F10_A010.wav` = speaker (S, gender, number), file of the speaker, emotion letter and file of the emotion.
+    """`Angry/SM1_F10_A010.wav` = speaker (S, gender, number), the speaker's file, emotion letter and number.
 
     The grammar is that of the README, which counts 38 speakers; the file names hold 29 (SM5 alone has 80 clips).
     """

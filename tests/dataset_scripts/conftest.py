@@ -1,0 +1,73 @@
+"""What the tests of readers share: a corpus folder made from names and label texts, and the real names of 15 corpora."""
+
+import csv
+import gzip
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audio_emotion.dataset_scripts.corpus import Finding
+from audio_emotion.dataset_scripts.encoding import EncodedClip
+from audio_emotion.dataset_scripts.reader import CorpusReader, get_reader
+from audio_emotion.dataset_scripts.rows import make_row
+from audio_emotion.dataset_scripts.schema import SAMPLING_RATE, validate_row
+
+ONE_SECOND = EncodedClip(b"fLaC", SAMPLING_RATE)
+
+
+@dataclass
+class ReadCorpus:
+    """A pass of a reader: every row by its id (validated, with a stand-in for the audio), and what else it met."""
+
+    reader: CorpusReader
+    rows: dict[str, dict[str, Any]]
+    findings: list[Finding]
+
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        """Kind and place of each finding."""
+        return [(finding.kind, finding.where) for finding in self.findings]
+
+
+def read_folder(name: str, folder: Path) -> ReadCorpus:
+    reader = get_reader(name)(folder)
+    rows = {}
+    for clip in reader.clips():
+        row = make_row(reader.info, clip, ONE_SECOND)
+        validate_row(row)
+        assert clip.id not in rows
+        rows[clip.id] = row
+    return ReadCorpus(reader, rows, reader.report.findings)
+
+
+@pytest.fixture
+def read_corpus(tmp_path: Path) -> Callable[..., ReadCorpus]:
+    """Lay out a corpus and read it: `read_corpus("nemo", ["samples/EB0_anger_1.wav"], {"data.tsv": "..."})`.
+
+    The audio files are empty, for a reader never opens them; label texts may be bytes where the encoding matters.
+    """
+
+    def read(name: str, audio: Iterable[str], labels: Mapping[str, str | bytes] | None = None) -> ReadCorpus:
+        for path in audio:
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).touch()
+        for path, content in (labels or {}).items():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_folder(name, tmp_path)
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def real_names(shared_dir: Path) -> Callable[[str], list[tuple[str, str]]]:
+    """Every real path and label of a corpus in `../shared/corpora_names`: `real_names("savee")`."""
+
+    def read(name: str) -> list[tuple[str, str]]:
+        with gzip.open(shared_dir / "corpora_names" / f"{name}.csv.gz", "rt", encoding="utf-8", newline="") as file:
+            return [(row["path"], row["label"]) for row in csv.DictReader(file)]
+
+    return read
