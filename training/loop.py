@@ -29,7 +29,7 @@ from audio_emotion.training.objectives import Batch, TrainingObjective
 from audio_emotion.training.optimizer import parameter_groups
 from audio_emotion.training.recipe import Recipe
 from audio_emotion.training.sampling import Step, plan_epoch
-from audio_emotion.training.validation import clip_logits, recall_by_corpus, soft_label_loss
+from audio_emotion.training.validation import clip_logits, recall_by_corpus, soft_label_loss, weighted_recall
 
 
 class TrainingLoop:
@@ -59,7 +59,7 @@ class TrainingLoop:
         )
         self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
         decay = recipe.loop.ema_decay
-        self.averaged = AveragedModel(self._bare, multi_avg_fn=get_ema_multi_avg_fn(decay)) if decay > 0 else None
+        self.averaged = _averaged(self._bare, decay) if decay > 0 else None
         self.progress = Progress()
         self.console = Console(stderr=True, quiet=not self.accelerator.is_main_process)
 
@@ -170,7 +170,7 @@ class TrainingLoop:
         model = self.model
         logits = clip_logits(model, self.extractor, self.validation_clips, self.recipe.loop.frames_per_batch)
         recalls = recall_by_corpus(logits, self.validation_clips)
-        score = float(np.mean(list(recalls.values())))
+        score = weighted_recall(recalls, self.validation_clips)
         loss = soft_label_loss(logits, self.validation_clips)
         self._log(
             {
@@ -229,6 +229,10 @@ class TrainingLoop:
             TextColumn("{task.fields[detail]}"),
         )
         return ProgressBar(*columns, console=self.console, disable=not self.accelerator.is_main_process)
+
+
+def _averaged(objective: TrainingObjective, decay: float) -> AveragedModel:
+    return AveragedModel(objective, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
 
 
 def _with_prefix(weights: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -69,6 +69,12 @@ def recall_by_corpus(logits: Array, clips: ClipTable) -> dict[str, float]:
     return scores
 
 
+def weighted_recall(recalls: dict[str, float], clips: ClipTable) -> float:
+    """One number from `recall_by_corpus`: a corpus of `n` clips weighs `sqrt(n)`, as a handful of clips says little."""
+    weights = [np.sqrt(np.sum(clips.corpus_index == clips.corpora.index(name))) for name in recalls]
+    return float(np.average(list(recalls.values()), weights=weights))
+
+
 def soft_label_loss(logits: Array, clips: ClipTable, temperature: float = 1.0) -> float:
     """Mean cross-entropy to the soft labels, every corpus weighing the same."""
     log_probabilities = masked_log_probabilities(logits / temperature, clips.label_mask)
