@@ -5,7 +5,7 @@ from dataclasses import field, fields
 from typing import Any, ClassVar, Literal
 
 from transformers import WhisperConfig
-from transformers.configuration_utils import PreTrainedConfig, strict  # type: ignore[attr-defined]
+from transformers.configuration_utils import PreTrainedConfig, strict
 
 from .labels_emotion_whisper import EMOTIONS
 

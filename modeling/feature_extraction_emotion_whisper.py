@@ -5,12 +5,15 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from transformers import BatchFeature, PreTrainedConfig, SequenceFeatureExtractor
-from transformers.audio_utils import mel_filter_bank, window_function
+from transformers.audio_utils import mel_filter_bank
 
 MIN_CLIP_SAMPLES = 400
 DYNAMIC_RANGE = 8.0
 """Log10 power that a clip keeps below its loudest mel bin (Whisper's)."""
+WHISPER_SMALLEST_POWER = 1e-10
+"""Power at which Whisper cuts a mel bin before the logarithm. With level normalisation the cut lies lower."""
 
 
 class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
@@ -145,21 +148,23 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
         Returns:
             `(num_mel_bins, num_samples // hop_length)`, float32.
         """
-        padded = np.pad(waveform, self.n_fft // 2, mode="reflect")
-        windows = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[:: self.hop_length]
-        windows = windows[: len(waveform) // self.hop_length]  # (num_mel_frames, n_fft)
-        spectrum = np.fft.rfft(windows * _hann_window(self.n_fft), axis=-1)
-        power = spectrum.real**2 + spectrum.imag**2  # (num_mel_frames, n_fft // 2 + 1)
-        mel = _mel_filters(self.feature_size, self.n_fft, self.sampling_rate) @ power.T
+        spectrum = torch.stft(
+            torch.from_numpy(waveform),
+            self.n_fft,
+            self.hop_length,
+            window=_hann_window(self.n_fft),
+            return_complex=True,
+        )[:, :-1]  # (n_fft // 2 + 1, num_mel_frames): the last frame is centred on the clip's end
+        power = torch.view_as_real(spectrum).square().sum(dim=-1)
+        mel = _mel_filters(self.feature_size, self.n_fft, self.sampling_rate) @ power  # (num_mel_bins, num_mel_frames)
 
-        smallest = 10.0 ** (self.level_floor - DYNAMIC_RANGE) if self.level_normalization else 1e-10
-        log_mel = np.log10(np.maximum(mel, np.float32(smallest)))
-        loudest = log_mel.max()
-        log_mel = np.maximum(log_mel, loudest - DYNAMIC_RANGE)
+        smallest = 10.0 ** (self.level_floor - DYNAMIC_RANGE) if self.level_normalization else WHISPER_SMALLEST_POWER
+        log_mel = mel.clamp(min=smallest).log10()
+        loudest = log_mel.max().item()
+        log_mel = log_mel.clamp(min=loudest - DYNAMIC_RANGE)
         if self.level_normalization:
-            log_mel += self.level_target - max(loudest, self.level_floor)
-        normalised: np.ndarray = (log_mel + 4.0) / 4.0
-        return normalised
+            log_mel = log_mel + (self.level_target - max(loudest, self.level_floor))
+        return ((log_mel + 4.0) / 4.0).numpy()
 
     def _checked(self, clip: Any, index: int) -> np.ndarray:
         waveform = np.asarray(clip)
@@ -177,9 +182,10 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
                 f"({MIN_CLIP_SAMPLES / self.sampling_rate} to {self.chunk_length} s). "
                 'Longer recordings go through pipeline("audio-emotion"), which windows them.'
             )
+        waveform = np.array(waveform, dtype=np.float32, order="C")  # a copy: torch wants writable, contiguous memory
         if not np.isfinite(waveform).all():
             raise ValueError(f"Clip {index} has NaN or infinite samples.")
-        return waveform.astype(np.float32, copy=False)
+        return waveform
 
 
 def _clips(raw_speech: Any) -> Sequence[Any]:
@@ -192,7 +198,7 @@ def _clips(raw_speech: Any) -> Sequence[Any]:
 
 
 @lru_cache
-def _mel_filters(num_mel_bins: int, n_fft: int, sampling_rate: int) -> np.ndarray:
+def _mel_filters(num_mel_bins: int, n_fft: int, sampling_rate: int) -> torch.Tensor:
     """Whisper's mel filters, `(num_mel_bins, n_fft // 2 + 1)`."""
     filters = mel_filter_bank(
         num_frequency_bins=1 + n_fft // 2,
@@ -203,13 +209,13 @@ def _mel_filters(num_mel_bins: int, n_fft: int, sampling_rate: int) -> np.ndarra
         norm="slaney",
         mel_scale="slaney",
     )
-    return np.ascontiguousarray(filters.T, dtype=np.float32)
+    return torch.from_numpy(np.ascontiguousarray(filters.T, dtype=np.float32))
 
 
 @lru_cache
-def _hann_window(n_fft: int) -> np.ndarray:
+def _hann_window(n_fft: int) -> torch.Tensor:
     """The periodic Hann window, `(n_fft,)`."""
-    return np.asarray(window_function(n_fft, "hann"), dtype=np.float32)
+    return torch.hann_window(n_fft)
 
 
 __all__ = ["EmotionWhisperFeatureExtractor"]
