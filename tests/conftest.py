@@ -110,7 +110,7 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = EmotionWhisperForAudioClassification(config)
     with torch.no_grad():
         for weights in model.head.parameters():
-            weights.mul_(10)
+            weights.mul_(50)
         model.pooling.score.weight.normal_()
     folder = tmp_path_factory.mktemp("tiny_model")
     model.save_pretrained(folder)

@@ -1,0 +1,95 @@
+"""Chunks tile a recording, follow its emotion, and refuse impossible bounds."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from audio_emotion import AudioEmotionError
+from audio_emotion.pipeline.segments_audio_emotion import (
+    Span,
+    check_segments,
+    check_window,
+    spans_from_frames,
+    spans_from_segments,
+    spans_of_length,
+)
+
+
+def one_hot(winners: list[int]) -> np.ndarray:
+    return np.eye(3)[winners]
+
+
+def assert_tiles(spans: list[Span], num_samples: int) -> None:
+    assert spans[0].start == 0
+    assert spans[-1].end == num_samples
+    assert all(before.end == after.start for before, after in zip(spans, spans[1:], strict=False))
+    assert all(span.end > span.start for span in spans)
+
+
+def test_a_lasting_change_is_a_cut() -> None:
+    spans = spans_from_frames(one_hot([0] * 100 + [1] * 60 + [0] * 90), 80_123, 320, 16000)
+    assert spans == [Span(0, 32_000), Span(32_000, 51_200), Span(51_200, 80_123)]
+
+
+def test_a_short_flicker_is_not() -> None:
+    assert len(spans_from_frames(one_hot([0] * 100 + [1] * 10 + [0] * 100), 67_200, 320, 16000)) == 1
+    assert len(spans_from_frames(one_hot([0, 1, 2] * 30), 28_800, 320, 16000)) == 1
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=400), st.integers(0, 319))
+@settings(max_examples=60, deadline=None)
+def test_spans_from_frames_tile(winners: list[int], rest: int) -> None:
+    num_samples = 320 * len(winners) + rest
+    assert_tiles(spans_from_frames(one_hot(winners), num_samples, 320, 16000), num_samples)
+
+
+@given(st.floats(0.02, 50), st.integers(400, 800_000))
+@settings(max_examples=200, deadline=None)
+def test_spans_of_length_tile_and_do_not_drift(window_s: float, num_samples: int) -> None:
+    spans = spans_of_length(window_s, num_samples, 320, 16000)
+    assert_tiles(spans, num_samples)
+    assert all(span.start == round(index * window_s * 16000) for index, span in enumerate(spans))
+    assert spans[-1].end - spans[-1].start <= window_s * 16000 + 321
+
+
+@pytest.mark.parametrize("window", [0, -1, 0.019, float("nan"), float("inf"), "words", None])
+def test_bad_windows(window: Any) -> None:
+    with pytest.raises(AudioEmotionError, match=r"give True for segments, 'frame' .* at least 0\.02"):
+        check_window(window, 0.02)
+
+
+def test_segments_keep_order_and_speaker() -> None:
+    segments = check_segments([{"start": 1.0, "end": 2.0, "speaker": 7}, {"start": 0, "end": 1.5}])
+    assert spans_from_segments(segments, 32_000, 320, 16000, "a.wav") == [Span(16000, 32000, "7"), Span(0, 24000)]
+
+
+def test_an_end_a_hair_past_the_recording_is_its_end() -> None:
+    assert spans_from_segments([{"start": 0, "end": 2.02}], 32_000, 320, 16000, "a.wav") == [Span(0, 32_000)]
+
+
+@pytest.mark.parametrize("segment", [{"start": 2.0, "end": 2.01}, {"start": 0, "end": 2.03}, {"start": 9, "end": 10}])
+def test_segments_out_of_range(segment: dict[str, float]) -> None:
+    with pytest.raises(AudioEmotionError, match=r"segments\[0\] .* a\.wav ends at 2\.000 s"):
+        spans_from_segments([segment], 32_000, 320, 16000, "a.wav")
+
+
+@pytest.mark.parametrize(
+    ("segments", "match"),
+    [
+        ([{"start": 0, "end": 1}, {"start": 2, "end": 1}], r"segments\[1\] goes from 2 s to 1 s"),
+        ([{"start": 1, "end": 1}], "ends after that"),
+        ([{"start": -0.1, "end": 1}], "begins at 0 or later"),
+        ([{"start": 0}], r"segments\[0\] .* mapping with 'start' and 'end'"),
+        ([(0, 1)], "mapping with 'start' and 'end'"),
+        ([{"start": "0", "end": 1}], "seconds as numbers"),
+        ([{"start": 0, "end": float("nan")}], "seconds as numbers"),
+        ({"start": 0, "end": 1}, "must be a list"),
+        ("turns.rttm", "must be a list"),
+    ],
+)
+def test_bad_segments(segments: Any, match: str) -> None:
+    with pytest.raises(AudioEmotionError, match=match):
+        check_segments(segments)
