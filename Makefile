@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 RECORDING := examples/emotion_shifts.flac
 PACKAGES := modeling pipeline training dataset_scripts
-SCRIPTS := benchmarks examples
+SCRIPTS := benchmarks examples/make_recording.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow test-gpu lint format types package ci lock clean

@@ -31,12 +31,12 @@ def load(model: str | None) -> tuple[EmotionWhisperForAudioClassification, Emoti
 
 def stock_twin(ours: EmotionWhisperForAudioClassification) -> WhisperForAudioClassification:
     """Transformers' own classifier around the same encoder weights."""
-    config = transformers.WhisperConfig(
-        **{**ours.config.encoder_config.to_dict(), "num_labels": ours.config.num_labels}
-    )
+    labels = {"id2label": ours.config.id2label, "label2id": ours.config.label2id}
+    config = transformers.WhisperConfig(**{**ours.config.encoder_config.to_dict(), **labels})
     stock = WhisperForAudioClassification(config)
     stock.encoder.load_state_dict(ours.model.encoder.state_dict())
-    return stock.eval()
+    stock.eval()
+    return stock
 
 
 def comparisons(model: str | None, clip_s: float) -> tuple[dict[str, Any], dict[str, dict[str, Callable[[], object]]]]:

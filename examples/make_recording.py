@@ -35,8 +35,10 @@ def trim_and_level(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     (loud,) = np.nonzero(level_db > level_db.max() - SILENCE_BELOW_PEAK_DB)
     start, end = loud[0] * FRAME, (loud[-1] + 1) * FRAME
     rms = np.sqrt(np.mean(samples[start:end] ** 2))
-    clip = samples[max(0, start - MARGIN) : end + MARGIN] * (10 ** (SPEECH_RMS_DBFS / 20) / rms)
-    clip = clip[: len(clip) // FRAME * FRAME].astype(np.float32)
+    clip: npt.NDArray[np.float32] = samples[max(0, start - MARGIN) : end + MARGIN] * (
+        10 ** (SPEECH_RMS_DBFS / 20) / rms
+    )
+    clip = clip[: len(clip) // FRAME * FRAME]
     ramp = np.linspace(0, 1, FADE, dtype=np.float32)
     clip[:FADE] *= ramp
     clip[-FADE:] *= ramp[::-1]
@@ -50,12 +52,10 @@ if __name__ == "__main__":
     args = parser.parse_args()
     segments = []
     for _, emotion_intensity, repetition in SEGMENTS:
-        names = [f"03-01-{emotion_intensity}-{statement}-{repetition}-{ACTOR}.*" for statement in ("01", "02")]
-        clips = [decode_audio(next(args.ravdess.rglob(name)), SAMPLING_RATE) for name in names]
+        patterns = [f"03-01-{emotion_intensity}-{statement}-{repetition}-{ACTOR}.*" for statement in ("01", "02")]
+        clips = [decode_audio(next(args.ravdess.rglob(pattern)), SAMPLING_RATE) for pattern in patterns]
         segments.append(np.concatenate([trim_and_level(clip) for clip in clips]))
     sf.write(args.out / "emotion_shifts.flac", np.concatenate(segments), SAMPLING_RATE, subtype="PCM_16")
     ends = np.cumsum([len(segment) for segment in segments]) / SAMPLING_RATE
-    with (args.out / "emotion_shifts.csv").open("w") as file:
-        print("start,end,emotion", file=file)
-        for start, end, (emotion, *_) in zip([0, *ends], ends, SEGMENTS, strict=False):
-            print(f"{start:.2f},{end:.2f},{emotion}", file=file)
+    rows = [f"{s:.2f},{e:.2f},{name}" for s, e, (name, *_) in zip([0, *ends], ends, SEGMENTS, strict=False)]
+    (args.out / "emotion_shifts.csv").write_text("\n".join(["start,end,emotion", *rows, ""]))

@@ -83,6 +83,12 @@ def test_imports_follow_the_arrows(module: str) -> None:
     assert targets <= set(MODULES), f"{MODULES[module].relative_to(ROOT)} imports modules that do not exist"
 
 
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_no_folder_is_imported_by_its_bare_name(module: str) -> None:
+    roots = {name.partition(".")[0] for name in imported_names(ast.parse(MODULES[module].read_text(encoding="utf-8")))}
+    assert not roots & set(FOLDERS), "works in a checkout only, by accident"
+
+
 def test_no_circles() -> None:
     graph = {module: imported_modules(module) - {module} for module in MODULES}
     try:

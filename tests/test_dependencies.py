@@ -1,0 +1,66 @@
+"""What the code imports is what pyproject.toml declares, and what the lock file pins."""
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions, requires
+from pathlib import Path
+
+import pytest
+
+if sys.version_info < (3, 11):
+    pytest.skip("reads pyproject.toml with tomllib, which Python 3.10 lacks", allow_module_level=True)
+
+import tomllib
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PACKAGE_FOLDERS = ("src", "modeling", "pipeline", "training", "dataset_scripts")
+
+
+def normalized(requirement: str) -> str:
+    """The name of a distribution in a requirement, in its canonical spelling."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\s<>=!~;\[]", requirement, maxsplit=1)[0]).lower()
+
+
+CORE = {normalized(requirement) for requirement in PROJECT["dependencies"]}
+EXTRAS = {name: {normalized(line) for line in lines} for name, lines in PROJECT["optional-dependencies"].items()}
+
+
+def imported_distributions(folders: tuple[str, ...]) -> dict[str, set[str]]:
+    """Distribution -> the files that import it, of all third-party imports below the folders."""
+    local = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {"audio_emotion", "benchmarks"}
+    of_module = packages_distributions()
+    found: dict[str, set[str]] = {}
+    for path in [path for folder in folders for path in (ROOT / folder).rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.append(node.module)
+            for root in {name.partition(".")[0] for name in names} - sys.stdlib_module_names - local:
+                distribution = normalized(of_module.get(root, [root])[0])
+                found.setdefault(distribution, set()).add(str(path.relative_to(ROOT)))
+    return found
+
+
+def test_the_package_declares_what_it_imports() -> None:
+    declared = CORE.union(*(names for extra, names in EXTRAS.items() if extra != "dev"))
+    undeclared = {
+        name: files for name, files in imported_distributions(PACKAGE_FOLDERS).items() if name not in declared
+    }
+    assert not undeclared
+
+
+def test_tests_benchmarks_and_examples_need_only_core_and_dev() -> None:
+    imported = imported_distributions(("tests", "benchmarks", "examples"))
+    assert not {name: files for name, files in imported.items() if name not in CORE.union(*EXTRAS.values())}
+
+
+def test_the_lock_pins_core_and_dev_and_what_they_need() -> None:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    names = {normalized(name) for name in pins}
+    assert not (CORE | EXTRAS["dev"]) - names
+    assert not [pin for pin in pins.values() if not re.fullmatch(r"\d[\w.]*", pin)], "an exact public version each"
+    needed = {normalized(line) for name in CORE for line in requires(name) or [] if ";" not in line}
+    assert not needed - names
