@@ -40,7 +40,7 @@ def encode_clip(path: str | os.PathLike[str]) -> EncodedClip | BadAudio:
     return EncodedClip(buffer.getvalue(), len(pcm))
 
 
-def check_clip(path: str | os.PathLike[str]) -> float | BadAudio:
+def measure_clip(path: str | os.PathLike[str]) -> float | BadAudio:
     """Decode a file and give its duration in seconds."""
     samples = read_samples(path)
     return samples if isinstance(samples, BadAudio) else len(samples) / SAMPLING_RATE

@@ -1,4 +1,4 @@
-"""What the tests of readers share: a corpus folder made from names and label texts, and the real names of 15 corpora."""
+"""What the tests of readers share: a corpus made of names and label texts, and the real names of 15 corpora."""
 
 import csv
 import gzip

@@ -1,0 +1,227 @@
+"""`audio-emotion corpora`: list, check and prepare the corpora that have a reader."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from audio_emotion.dataset_scripts.check import Check
+    from audio_emotion.dataset_scripts.prepare import Prepared
+
+FINDINGS_SHOWN = 5
+
+corpora = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="rich", help="Bring emotion corpora into one schema: list, check, prepare."
+)
+
+Source = Annotated[
+    Path,
+    typer.Option(
+        "--source", help="The corpus's folder as its owner ships it, or a folder with one such folder per corpus."
+    ),
+]
+NumProc = Annotated[
+    int | None, typer.Option("--num-proc", min=1, help="Processes that decode audio.", show_default="all cores")
+]
+
+
+@corpora.command("list")
+def list_command() -> None:
+    """Show every corpus that has a reader, with languages, size and licence."""
+    from rich.console import Console
+
+    from audio_emotion.dataset_scripts.reader import get_reader, list_corpora
+
+    table = _table("", "name", "languages", ">clips", ">speakers", "licence", "publish", "corpus")
+    for name in list_corpora():
+        info = get_reader(name).info
+        table.add_row(
+            name,
+            ", ".join(info.languages),
+            str(info.num_clips or ""),
+            str(info.num_speakers or ""),
+            info.license,
+            "yes" if info.redistribution else "no",
+            info.title,
+        )
+    Console().print(table)
+
+
+@corpora.command()
+def check(
+    corpus: Annotated[str, typer.Argument(help="A name that `corpora list` shows.", show_default=False)],
+    source: Source,
+    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Whether to decode every file too.")] = True,
+    num_proc: NumProc = None,
+) -> None:
+    """Hold a corpus's folder against what its owner published; exit code 1 if something is off.
+
+    [bold]Example[/bold]
+
+      audio-emotion corpora check ravdess --source corpora/ravdess
+    """
+    from rich.console import Console
+
+    from audio_emotion.dataset_scripts.check import check as run
+    from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
+
+    messages = Console(stderr=True)
+    try:
+        with _progress(messages, f"checking {corpus}") as advance:
+            result = run(
+                corpus, _folder_of(corpus, source), audio, _processes(num_proc), lambda done: advance(done, None)
+            )
+    except AudioEmotionError as error:
+        _print_error(messages, error)
+        raise typer.Exit(1) from error
+    console = Console()
+    _print_check(console, result)
+    if result.problems():
+        raise typer.Exit(1)
+
+
+@corpora.command()
+def prepare(
+    names: Annotated[list[str], typer.Argument(metavar="CORPUS...", help="Names that `corpora list` shows.")],
+    source: Source,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the prepared corpora.", show_default=False)],
+    max_bad: Annotated[
+        int, typer.Option("--max-bad", min=0, help="Unreadable audio files of a corpus before the exit code is 1.")
+    ] = 0,
+    num_proc: NumProc = None,
+) -> None:
+    """Write corpora as Parquet with soft labels, 16 kHz mono FLAC and a dataset card.
+
+    Stopped at any point, the same command goes on where it was. Unreadable audio is listed in report.csv and skipped.
+
+    [bold]Examples[/bold]
+
+      audio-emotion corpora prepare ravdess --source corpora/ravdess --out prepared
+
+      audio-emotion corpora prepare ravdess tess nemo --source corpora --out prepared --max-bad 3
+
+    Read them back with [bold]datasets.load_dataset("prepared", "ravdess")[/bold].
+    """
+    from rich.console import Console
+
+    from audio_emotion.dataset_scripts.prepare import prepare as run
+    from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
+
+    messages = Console(stderr=True)
+    failed = False
+    for name in names:
+        try:
+            folder = _folder_of(name, source, several=len(names) > 1)
+            with _progress(messages, f"preparing {name}") as advance:
+                prepared = run(name, folder, out, _processes(num_proc), advance)
+        except AudioEmotionError as error:
+            _print_error(messages, error)
+            failed = True
+            continue
+        except KeyboardInterrupt:
+            messages.print("Stopped. The same command goes on where it was.")
+            raise typer.Exit(130) from None
+        _print_prepared(messages, prepared)
+        if len(prepared.summary.bad_audio) > max_bad:
+            num_bad = len(prepared.summary.bad_audio)
+            messages.print(f"[red]{num_bad} unreadable audio files[/red], more than --max-bad {max_bad}")
+            failed = True
+    if failed:
+        raise typer.Exit(1)
+
+
+def _folder_of(corpus: str, source: Path, several: bool = False) -> Path:
+    """`SOURCE/<corpus>` where that exists or several corpora are asked for, else `SOURCE`."""
+    inner = source / corpus
+    return inner if several or inner.is_dir() else source
+
+
+def _processes(num_proc: int | None) -> int:
+    return num_proc or os.cpu_count() or 1
+
+
+@contextmanager
+def _progress(console: Console, description: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar that is called with the clips done and their total, where that is known."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(description, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _print_error(console: Console, error: Exception) -> None:
+    from rich.markup import escape
+
+    console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True, highlight=False)
+
+
+def _print_check(console: Console, result: Check) -> None:
+    from rich.markup import escape
+
+    info = result.info
+    labels = _table(info.title, "label", "emotion", ">clips", ">expected", "mean soft label")
+    for word, count in sorted(result.emotions.items()):
+        labels.add_row(
+            escape(word),
+            result.label_table.get(word, ""),
+            str(count),
+            str(info.emotion_counts.get(word, "")),
+            result.describe_label(word),
+        )
+    console.print(labels)
+    splits = ", ".join(f"{split} {count}" for split, count in result.splits.items())
+    unknown = f" and {result.unknown_speakers} clips by unknown ones" if result.unknown_speakers else ""
+    hours = "" if result.duration_s is None else f"{result.duration_s / 3600:.2f} hours, "
+    lines = [f"{result.num_clips} clips, {hours}{len(result.speakers)} speakers{unknown}; {splits}"]
+    for kind, findings in result.report.by_kind().items():
+        lines.append(f"{kind}: {len(findings)}")
+        lines += [f"  {finding.where}: {finding.reason}" for finding in findings[:FINDINGS_SHOWN]]
+        if len(findings) > FINDINGS_SHOWN:
+            lines.append("  ...")
+    for word, count in result.report.unmapped.most_common():
+        lines.append(f"{word!r} is not in the label table: {count} votes count for other")
+    problems = result.problems()
+    lines += [f"off: {problem}" for problem in problems] or ["as published"]
+    console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False)
+
+
+def _print_prepared(console: Console, prepared: Prepared) -> None:
+    summary = prepared.summary
+    kinds = [f"{kind} {len(findings)}" for kind, findings in prepared.report.by_kind().items()]
+    if summary.bad_audio:
+        kinds.insert(0, f"bad audio {len(summary.bad_audio)}")
+    notes = f" ({', '.join(kinds)}: see report.csv)" if kinds else ""
+    console.print(
+        f"{prepared.folder}: {summary.num_clips} clips, {summary.duration_s / 3600:.2f} hours{notes}",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
+
+
+def _table(title: str, *columns: str) -> Table:
+    """A table; a column that begins with `>` is aligned right."""
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left")
+    for index, column in enumerate(columns):
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        table.add_column(column.removeprefix(">"), justify=justify, no_wrap=index == 0)
+    return table
