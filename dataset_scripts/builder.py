@@ -18,7 +18,10 @@ from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 logger = logging.getLogger(__name__)
 
 
-class CorpusBuilder(datasets.GeneratorBasedBuilder):
+CONFIGS = [datasets.BuilderConfig(name=name, version=datasets.Version("1.0.0")) for name in list_corpora()]
+
+
+class CorpusBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]  # datasets has no types
     """One config a corpus; `data_dir` is the corpus's folder as its owner ships it.
 
     For a look at a corpus, or for labels tried and changed: `prepare` is the parallel, resumable way to keep the rows.
@@ -28,8 +31,7 @@ class CorpusBuilder(datasets.GeneratorBasedBuilder):
         `CorpusBuilder(config_name="ravdess", data_dir="corpora/ravdess").as_streaming_dataset(split="train")`
     """
 
-    VERSION = datasets.Version("1.0.0")
-    BUILDER_CONFIGS = [datasets.BuilderConfig(name=name, version=VERSION) for name in list_corpora()]  # noqa: RUF012
+    BUILDER_CONFIGS = CONFIGS
 
     def _info(self) -> datasets.DatasetInfo:
         info = get_reader(self.config.name).info

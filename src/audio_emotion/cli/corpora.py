@@ -41,7 +41,7 @@ def list_command() -> None:
 
     from audio_emotion.dataset_scripts.reader import get_reader, list_corpora
 
-    table = _table("", "name", "languages", ">clips", ">speakers", "licence", "publish", "corpus")
+    table = _table("", "name", "languages", ">clips", ">speakers", "licence", "publish")
     for name in list_corpora():
         info = get_reader(name).info
         table.add_row(
@@ -51,7 +51,6 @@ def list_command() -> None:
             str(info.num_speakers or ""),
             info.license,
             "yes" if info.redistribution else "no",
-            info.title,
         )
     Console().print(table)
 
