@@ -101,7 +101,9 @@ def _table(results: dict[str, Any]) -> Any:
 
     from audio_emotion.training.results_table import CLASS_SETS, with_interval
 
-    table = Table("Corpus", "Classes", title=f'Percent, 95 % intervals, prior="{results["settings"]["prior"]}"')
+    table = Table(title=f'Percent, 95 % intervals, prior="{results["settings"]["prior"]}"')
+    table.add_column("Corpus", no_wrap=True)
+    table.add_column("Classes")
     for column in ("Clips", "UAR", "Macro-F1", "Accuracy", "ECE"):
         table.add_column(column, justify="right", no_wrap=True)
     shared = {f"all of {key}": pooled for key, pooled in results["languages"].items() if len(pooled["corpora"]) > 1}
