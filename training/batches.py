@@ -42,27 +42,36 @@ class TrainingBatches(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         """Render one micro-batch; see `TrainingObjective.forward` for its tensors."""
         items = self._micro_batches[index]
+        recipe, num_views = self._recipe, self._recipe.objective.num_views
         rendered = [
-            render(item, self._clips, self._recipe.shifts, self._recipe.augmentation, self._config) for item in items
+            render(item, self._clips, recipe.shifts, recipe.augmentation, self._config, num_views) for item in items
         ]
-        encoded = self._extractor([one.waveform for one in rendered], sampling_rate=self._config.sampling_rate)
-        features = np.asarray(encoded["input_features"], dtype=np.float32)
-        mask = np.asarray(encoded["attention_mask"], dtype=np.int64)
-        frames_per_second = self._config.sampling_rate / self._config.hop_length
-        for row, item in enumerate(items):
-            length = int(mask[row].sum())
-            rng = np.random.default_rng((*item.seed, 1))
-            features[row, :, :length] = mask_features(
-                features[row, :, :length], frames_per_second, self._recipe.augmentation, rng
-            )
+        views = [self._features(items, [one.views[view] for one in rendered], view) for view in range(num_views)]
+        first = [item.clips[0] for item in items]
         return {
-            "input_features": torch.from_numpy(features),
-            "attention_mask": torch.from_numpy(mask),
+            "input_features": torch.from_numpy(np.stack([features for features, _ in views])),
+            "attention_mask": torch.from_numpy(views[0][1]),
             "labels": torch.from_numpy(np.stack([one.label for one in rendered])),
             "label_mask": torch.from_numpy(np.stack([one.label_mask for one in rendered])),
             "frame_labels": torch.from_numpy(_pad_frames(rendered)),
-            "corpus": torch.from_numpy(self._clips.corpus_index[[item.clips[0] for item in items]]),
+            "corpus": torch.from_numpy(self._clips.corpus_index[first]),
+            "speaker": torch.from_numpy(self._clips.speaker_index[first]),
         }
+
+    def _features(
+        self, items: MicroBatch, waveforms: list[NDArray[np.float32]], view: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Masked features `(batch, num_mel_bins, num_mel_frames)` of one view, and their attention mask."""
+        config = self._config
+        encoded = self._extractor(waveforms, sampling_rate=config.sampling_rate)
+        features = np.asarray(encoded["input_features"], dtype=np.float32)
+        attention_mask = np.asarray(encoded["attention_mask"], dtype=np.int64)
+        frames_per_second = config.sampling_rate / config.hop_length
+        for row, (item, length) in enumerate(zip(items, attention_mask.sum(axis=1), strict=True)):
+            rng = np.random.default_rng((*item.seed, 1 + view))
+            clip = features[row, :, :length]
+            features[row, :, :length] = mask_features(clip, frames_per_second, self._recipe.augmentation, rng)
+        return features, attention_mask
 
 
 def _pad_frames(rendered: Sequence[Rendered]) -> NDArray[np.float32]:

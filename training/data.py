@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,15 @@ class ClipTable:
     def __len__(self) -> int:
         return len(self.corpus_index)
 
-    @property
+    @cached_property
+    def speaker_index(self) -> NDArray[np.int64]:
+        """`(num_clips,)`: a number for every known speaker, -100 for an unknown one."""
+        numbers = {
+            speaker: number for number, speaker in enumerate(sorted({s for s in self.speakers if s is not None}))
+        }
+        return np.array([-100 if speaker is None else numbers[speaker] for speaker in self.speakers])
+
+    @cached_property
     def emotion(self) -> NDArray[np.int64]:
         """`(num_clips,)`: the most probable class of every clip."""
         return np.asarray(self.distribution.argmax(axis=1))

@@ -113,12 +113,29 @@ class ObjectiveRecipe(_Section):
     Attributes:
         pooled: soft cross-entropy of the pooled logits.
         frame: soft cross-entropy of every labelled frame.
-        adversarial: gradient reversal on the identity of the corpus.
+        consistency: Jensen-Shannon divergence between the frame posteriors of two augmented views.
+        contrastive: supervised contrast of embeddings, positives weighted by how alike their soft labels are.
+        contrastive_temperature: divides the similarities of that term.
+        corpus_adversarial: gradient reversal on the identity of the corpus.
+        speaker_adversarial: gradient reversal on the identity of the speaker.
+        virtual_adversarial: divergence under the worst small perturbation of the features.
+        virtual_adversarial_radius: root-mean-square size of that perturbation, in units of the features.
     """
 
     pooled: float = Field(default=1.0, ge=0)
     frame: float = Field(default=0.5, ge=0)
-    adversarial: float = Field(default=0.0, ge=0)
+    consistency: float = Field(default=0.0, ge=0)
+    contrastive: float = Field(default=0.0, ge=0)
+    contrastive_temperature: float = Field(default=0.1, gt=0)
+    corpus_adversarial: float = Field(default=0.0, ge=0)
+    speaker_adversarial: float = Field(default=0.0, ge=0)
+    virtual_adversarial: float = Field(default=0.0, ge=0)
+    virtual_adversarial_radius: float = Field(default=0.1, gt=0)
+
+    @property
+    def num_views(self) -> int:
+        """Augmented views of every item that the terms compare."""
+        return 2 if self.consistency > 0 or self.contrastive > 0 else 1
 
 
 class OptimizerRecipe(_Section):

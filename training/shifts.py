@@ -34,13 +34,13 @@ class Rendered:
     """A rendered item.
 
     Attributes:
-        waveform: `(num_samples,)` at 16 kHz.
+        views: augmented versions of one sound, each `(num_samples,)` at 16 kHz.
         frame_labels: `(num_frames, 8)`; a row of zeros is a frame without a target (silence around and between clips).
         label: `(8,)`, the mean target of the labelled frames.
         label_mask: `(8,)`, the classes that every joined clip's corpus can express.
     """
 
-    waveform: Waveform
+    views: tuple[Waveform, ...]
     frame_labels: NDArray[np.float32]
     label: NDArray[np.float32]
     label_mask: NDArray[np.bool_]
@@ -59,6 +59,7 @@ def render(
     shifts: ShiftRecipe,
     augmentation: AugmentationRecipe,
     config: EmotionWhisperConfig,
+    num_views: int = 1,
 ) -> Rendered:
     """Render one item; the same item gives the same samples every time.
 
@@ -68,6 +69,7 @@ def render(
         shifts: cross-fade and pauses.
         augmentation: what may happen to the sound.
         config: knows the time base; a waveform longer than its window is cut at the end.
+        num_views: augmented versions; they share the clips' order, tempo and level, so that their frames compare.
     """
     rng = np.random.default_rng(item.seed)
     sampling_rate = config.sampling_rate
@@ -75,7 +77,8 @@ def render(
     trim = not alone or rng.random() < _TRIM_PROBABILITY
     segments = [_segment(index, clips, augmentation, sampling_rate, trim, rng) for index in item.clips]
     waveform, envelopes = _lay_out(segments, shifts, sampling_rate, rng)
-    waveform = augment_waveform(waveform, sampling_rate, augmentation, rng)[: config.window_samples]
+    waveform = waveform[: config.window_samples]
+    views = tuple(augment_waveform(waveform, sampling_rate, augmentation, rng) for _ in range(num_views))
     centres = (np.arange(config.num_frames(len(waveform))) + 0.5) * config.frame_samples
     frame_labels = sum(
         (
@@ -89,7 +92,7 @@ def render(
     frame_labels[~labelled] = 0.0
     label = frame_labels[labelled].mean(axis=0) if labelled.any() else segments[0].distribution
     return Rendered(
-        waveform=waveform,
+        views=views,
         frame_labels=frame_labels.astype(np.float32),
         label=label.astype(np.float32),
         label_mask=np.logical_and.reduce([clips.label_mask[index] for index in item.clips]),

@@ -52,7 +52,9 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     )
     folder.mkdir(parents=True, exist_ok=True)
     save_recipe(recipe, folder / "recipe.yaml")
-    objective = TrainingObjective(model, recipe.objective, len(recipe.data))
+    objective = TrainingObjective(
+        model, recipe.objective, num_corpora=len(recipe.data), num_speakers=int(training.speaker_index.max()) + 1
+    )
     loop = TrainingLoop(objective, extractor, training, validation, recipe)
     if resume:
         loop.resume()

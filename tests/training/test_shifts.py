@@ -32,7 +32,7 @@ def of_emotions(clips: ClipTable, *numbers: int) -> tuple[int, ...]:
 def test_shapes_sums_and_order(clips: ClipTable, seed: int) -> None:
     members = of_emotions(clips, 5, 7, 0)
     item = rendered(clips, members, seed)
-    assert len(item.frame_labels) == EmotionWhisperConfig().num_frames(len(item.waveform))
+    assert len(item.frame_labels) == EmotionWhisperConfig().num_frames(len(item.views[0]))
     sums = item.frame_labels.sum(axis=1)
     assert np.all(np.isclose(sums, 1, atol=1e-5) | (sums == 0))
     assert item.label.sum() == pytest.approx(1, abs=1e-5)
@@ -58,7 +58,7 @@ def test_the_silence_around_a_single_clip_carries_no_target(clips: ClipTable) ->
     for seed in range(10):
         item = rendered(clips, (0,), seed)
         silent = item.frame_labels.sum(axis=1) == 0
-        assert silent.sum() in range(8, 13) if len(item.waveform) == len(clips.waveform(0)) else not silent.any()
+        assert silent.sum() in range(8, 13) if len(item.views[0]) == len(clips.waveform(0)) else not silent.any()
 
 
 def test_a_joined_label_is_the_mean_of_its_frames_and_its_mask_what_all_can_express(clips: ClipTable) -> None:
@@ -72,4 +72,4 @@ def test_a_joined_label_is_the_mean_of_its_frames_and_its_mask_what_all_can_expr
 
 def test_a_long_item_is_cut_at_the_window(clips: ClipTable) -> None:
     members = tuple(int(index) for index in np.tile(of_emotions(clips, 5, 7, 0, 1), 16))
-    assert len(rendered(clips, members).waveform) == EmotionWhisperConfig().window_samples
+    assert len(rendered(clips, members).views[0]) == EmotionWhisperConfig().window_samples
