@@ -96,13 +96,13 @@ class TrainingLoop:
 
     def _run_epoch(self, bar: ProgressBar) -> None:
         loop, progress = self.recipe.loop, self.progress
-        plan = plan_epoch(self.train_clips, self.recipe, progress.epoch, self.accelerator.num_processes)
+        plan = self.plan(progress.epoch)
         task = bar.add_task(
             f"epoch {progress.epoch + 1}/{loop.epochs}", total=len(plan), completed=progress.step, detail=""
         )
-        for step, batches in self._steps(plan[progress.step :]):
+        for step, batches in self.steps(plan[progress.step :]):
             started = time.perf_counter()
-            terms = self._take_step(step, batches)
+            terms = self.take_step(step, batches)
             progress.step, progress.total_steps = progress.step + 1, progress.total_steps + 1
             self._log(
                 {**terms, "step_s": time.perf_counter() - started, "learning_rate": self.scheduler.get_last_lr()[-1]}
@@ -116,7 +116,11 @@ class TrainingLoop:
                 self._save()
         progress.epoch, progress.step = progress.epoch + 1, 0
 
-    def _steps(self, plan: list[Step]) -> Iterator[tuple[Step, list[Batch]]]:
+    def plan(self, epoch: int) -> list[Step]:
+        """The steps of an epoch, cut for this number of processes."""
+        return plan_epoch(self.train_clips, self.recipe, epoch, self.accelerator.num_processes)
+
+    def steps(self, plan: list[Step]) -> Iterator[tuple[Step, list[Batch]]]:
         """Every step with this process's share of its micro-batches, rendered ahead where there are workers."""
         rank, count = self.accelerator.process_index, self.accelerator.num_processes
         mine = [step[rank::count] for step in plan]
@@ -131,7 +135,7 @@ class TrainingLoop:
         for step, share in zip(plan, mine, strict=True):
             yield step, [next(rendered) for _ in share]
 
-    def _take_step(self, step: Step, batches: list[Batch]) -> dict[str, float]:
+    def take_step(self, step: Step, batches: list[Batch]) -> dict[str, float]:
         """One optimiser step; the loss is the mean over the step's items, whatever the number of processes."""
         torch.manual_seed(self._step_seed())
         self.objective.train()

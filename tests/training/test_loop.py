@@ -62,7 +62,7 @@ def test_a_resumed_run_ends_in_the_same_weights(
     class PowerCut(BaseException):
         pass
 
-    take_step = loop_module.TrainingLoop._take_step
+    take_step = loop_module.TrainingLoop.take_step
 
     def until_step_five(self, step, batches):
         if self.progress.total_steps == 5:
@@ -70,7 +70,7 @@ def test_a_resumed_run_ends_in_the_same_weights(
         return take_step(self, step, batches)
 
     with monkeypatch.context() as patch, pytest.raises(PowerCut):
-        patch.setattr(loop_module.TrainingLoop, "_take_step", until_step_five)
+        patch.setattr(loop_module.TrainingLoop, "take_step", until_step_five)
         train(cut)
     with pytest.raises(RecipeError, match="--resume"):
         train(cut)
