@@ -15,7 +15,13 @@ import torch
 from audio_emotion import AudioDecodingError, AudioEmotionError, decode_audio
 from audio_emotion.pipeline.decoding_audio_emotion import describe_source, iter_audio_blocks, probe_duration_s
 
-FORMATS = {"wav": (None, 0.99999), "flac": (None, 0.99999), "ogg": (None, 0.99), "opus": ("OPUS", 0.95), "mp3": (None, 0.95)}
+FORMATS = {
+    "wav": (None, 0.99999),
+    "flac": (None, 0.99999),
+    "ogg": (None, 0.99),
+    "opus": ("OPUS", 0.95),
+    "mp3": (None, 0.95),
+}
 
 
 def write(path: Path, samples: np.ndarray, sampling_rate: int) -> Path:

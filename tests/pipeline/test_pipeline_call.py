@@ -1,6 +1,7 @@
 """What a call takes and what it answers."""
 
 import io
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def test_chunks_tile_the_recording(
     bounds = [chunk["timestamp"] for chunk in answer["chunks"]]
     assert bounds[0][0] == 0.0
     assert bounds[-1][1] == len(samples) / 16000
-    assert all(before[1] == after[0] for before, after in zip(bounds, bounds[1:], strict=False))
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(bounds))
     assert all(start < end for start, end in bounds)
     for chunk in answer["chunks"]:
         assert list(chunk) == ["timestamp", "label", "score", "scores"]
@@ -255,7 +256,7 @@ class TestBadCalls:
             pipe("no-such-file.wav", **options)
 
     def test_options_are_checked_together(self, tiny_model_dir: Path) -> None:
-        some = AudioEmotionPipeline.from_pretrained(tiny_model_dir, prior={label: 1 for label in EMOTIONS})
+        some = AudioEmotionPipeline.from_pretrained(tiny_model_dir, prior=dict.fromkeys(EMOTIONS, 1))
         assert len(some(np.zeros(400, np.float32), labels=["anger", "fear"])) == 2
         with pytest.raises(AudioEmotionError, match=r"missing: \['fear'\]"):
             some("no-such-file.wav", prior={"anger": 1}, labels=["anger", "fear"])

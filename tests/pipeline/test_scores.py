@@ -77,7 +77,10 @@ def test_frames_are_pooled_by_their_weights() -> None:
 @pytest.mark.parametrize(
     ("labels", "match"),
     [
-        (["anger", "boredom"], r"\['boredom'\], which this model does not know. Known are \['anger', 'joy', 'neutral'\]"),
+        (
+            ["anger", "boredom"],
+            r"\['boredom'\], which this model does not know. Known are \['anger', 'joy', 'neutral'\]",
+        ),
         (["anger", "anger"], "names a label twice"),
         ([], "non-empty list"),
         ("anger", "non-empty list"),

@@ -1,5 +1,6 @@
 """Chunks tile a recording, follow its emotion, and refuse impossible bounds."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def one_hot(winners: list[int]) -> np.ndarray:
 def assert_tiles(spans: list[Span], num_samples: int) -> None:
     assert spans[0].start == 0
     assert spans[-1].end == num_samples
-    assert all(before.end == after.start for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before.end == after.start for before, after in itertools.pairwise(spans))
     assert all(span.end > span.start for span in spans)
 
 
