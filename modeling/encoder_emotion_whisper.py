@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import WhisperConfig
+from transformers import initialization as init
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.modeling_outputs import BaseModelOutput
-from transformers.models.whisper.modeling_whisper import WhisperEncoder
+from transformers.models.whisper.modeling_whisper import WhisperEncoder, sinusoids
 from transformers.utils.output_capturing import capture_outputs
 
 
@@ -21,6 +22,11 @@ class EmotionWhisperEncoder(WhisperEncoder):
     """
 
     _keys_to_ignore_on_load_unexpected = [r"^(model\.)?decoder\.", r"^proj_out\."]  # noqa: RUF012
+
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, nn.Embedding):  # the position table is the only one
+            init.copy_(module.weight, sinusoids(*module.weight.shape))
 
     @classmethod
     def from_whisper(

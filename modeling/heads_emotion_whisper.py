@@ -29,13 +29,17 @@ class LayerMix(nn.Module):
         return mixed
 
 
+class FrameScore(nn.Linear):
+    """One number per frame, zero at first: the model's `_init_weights` knows this class."""
+
+
 class AttentionPooling(nn.Module):
     """A learned weight for each frame: two linear layers with tanh between them; uniform at first."""
 
     def __init__(self, d_model: int, hidden_dim: int) -> None:
         super().__init__()
         self.hidden = nn.Linear(d_model, hidden_dim)
-        self.score = nn.Linear(hidden_dim, 1, bias=False)
+        self.score = FrameScore(hidden_dim, 1, bias=False)
 
     def forward(self, frame_vectors: torch.Tensor) -> torch.Tensor:
         """Scores frames.

@@ -12,7 +12,7 @@ from transformers.utils.generic import ModelOutput, can_return_tuple
 
 from .configuration_emotion_whisper import ENCODER_STRIDE, EmotionWhisperConfig
 from .encoder_emotion_whisper import EmotionWhisperEncoder
-from .heads_emotion_whisper import AttentionPooling, LayerMix, MatryoshkaHead
+from .heads_emotion_whisper import AttentionPooling, FrameScore, LayerMix, MatryoshkaHead
 from .losses_emotion_whisper import intensity_loss, soft_cross_entropy
 
 IGNORED_LABEL = -100
@@ -134,8 +134,8 @@ class EmotionWhisperPreTrainedModel(PreTrainedModel):
         super()._init_weights(module)
         if isinstance(module, LayerMix):
             init.zeros_(module.layer_logits)
-        elif isinstance(module, AttentionPooling):
-            init.zeros_(module.score.weight)
+        elif isinstance(module, FrameScore):
+            init.zeros_(module.weight)
 
 
 class EmotionWhisperModel(EmotionWhisperPreTrainedModel):
@@ -262,7 +262,8 @@ class EmotionWhisperForAudioClassification(EmotionWhisperPreTrainedModel):
             label_mask (`torch.Tensor` of shape `(batch, num_labels)`, *optional*):
                 Nonzero on the classes that the clip's corpus can express.
             frame_labels (`torch.Tensor` of shape `(batch, num_frames, num_labels)`, *optional*):
-                Soft labels of each frame; rows of zeros are ignored.
+                Soft labels of each frame, as `labels`: frames without a target are rows of zeros in a distribution, and
+                masked in `frame_label_mask` where the targets are intensities.
             frame_label_mask (`torch.Tensor` of shape `(batch, num_frames, num_labels)`, *optional*):
                 `label_mask` of each frame. Default: the clip's.
             width (`int`, *optional*):
@@ -334,8 +335,7 @@ class EmotionWhisperForAudioClassification(EmotionWhisperPreTrainedModel):
             )
         if frame_label_mask is None and label_mask is not None:
             frame_label_mask = label_mask[:, None]  # (batch, 1, num_labels)
-        counts = frame_mask & (frame_labels.sum(dim=-1) > 0)
-        return self._loss(frame_vectors, frame_labels, frame_label_mask, counts)
+        return self._loss(frame_vectors, frame_labels, frame_label_mask, weights=frame_mask)
 
     def _soft_labels(self, labels: torch.Tensor) -> torch.Tensor:
         """Labels as `(batch, num_labels)` floats; an ignored class index becomes a row of zeros."""

@@ -1,0 +1,134 @@
+"""The features: Whisper's numbers, one clip at a time, at any level."""
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import WhisperFeatureExtractor
+
+from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
+from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
+
+MakeClip = Callable[..., np.ndarray]
+
+
+@pytest.mark.parametrize("num_mel_bins", [80, 128])
+@pytest.mark.parametrize("num_samples", [400, 16000, 47999, 480000])
+def test_padded_features_are_whispers(make_clip: MakeClip, num_mel_bins: int, num_samples: int) -> None:
+    clip = make_clip(num_samples)
+    ours = EmotionWhisperFeatureExtractor(num_mel_bins, pad_to_window=True)(clip)
+    theirs = WhisperFeatureExtractor(num_mel_bins)(clip, sampling_rate=16000, return_tensors="np")
+    assert ours["input_features"].shape == (1, num_mel_bins, 3000)
+    np.testing.assert_allclose(ours["input_features"], theirs["input_features"], atol=1e-4)
+    assert ours["attention_mask"].sum() == num_samples // 160
+
+
+def test_unpadded_features_are_whispers_on_the_clip_alone(make_clip: MakeClip) -> None:
+    clip = make_clip(16160)
+    ours = EmotionWhisperFeatureExtractor()(clip)
+    theirs = WhisperFeatureExtractor()(clip, sampling_rate=16000, padding="do_not_pad", return_tensors="np")
+    np.testing.assert_allclose(ours["input_features"], theirs["input_features"], atol=1e-4)
+
+
+@pytest.mark.parametrize("pad_to_window", [False, True])
+def test_a_batch_holds_what_its_clips_give_alone(make_clip: MakeClip, pad_to_window: bool) -> None:
+    extractor = EmotionWhisperFeatureExtractor(pad_to_window=pad_to_window)
+    clips = [make_clip(num_samples, seed) for seed, num_samples in enumerate((8000, 400, 30001))]
+    batch = extractor(clips)
+    for row, mask, clip in zip(batch["input_features"], batch["attention_mask"], clips, strict=True):
+        alone = extractor(clip)["input_features"][0]
+        np.testing.assert_array_equal(row[:, : alone.shape[1]], alone)
+        np.testing.assert_array_equal(mask, np.arange(len(mask)) < len(clip) // 160)
+        if not pad_to_window:
+            assert not row[:, alone.shape[1] :].any()
+
+
+@pytest.mark.parametrize("num_samples", [400, 479, 480, 16000])
+def test_number_of_frames(make_clip: MakeClip, num_samples: int) -> None:
+    features = EmotionWhisperFeatureExtractor()(make_clip(num_samples), return_tensors="pt")
+    assert features["input_features"].shape == (1, 80, num_samples // 160)
+    assert features["input_features"].dtype == torch.float32
+    assert features["attention_mask"].tolist() == [[1] * (num_samples // 160)]
+
+
+@pytest.mark.parametrize("gain", [0.01, 0.1, 0.999, 5.0])
+@pytest.mark.parametrize("pad_to_window", [False, True])
+def test_level_normalization_takes_out_any_gain(make_clip: MakeClip, gain: float, pad_to_window: bool) -> None:
+    extractor = EmotionWhisperFeatureExtractor(level_normalization=True, pad_to_window=pad_to_window)
+    clip = make_clip(16000)
+    features = extractor(clip)["input_features"]
+    np.testing.assert_allclose(extractor(gain * clip)["input_features"], features, atol=1e-4)
+    assert features.max() == pytest.approx((extractor.level_target + 4) / 4, abs=1e-5)
+
+
+def test_without_level_normalization_a_gain_is_heard(make_clip: MakeClip) -> None:
+    extractor = EmotionWhisperFeatureExtractor()
+    clip = make_clip(16000)
+    assert abs(extractor(0.1 * clip)["input_features"] - extractor(clip)["input_features"]).max() > 0.1
+
+
+def test_level_normalization_leaves_silence_silent(make_clip: MakeClip) -> None:
+    extractor = EmotionWhisperFeatureExtractor(level_normalization=True)
+    floor = (extractor.level_target - 8 + 4) / 4
+    np.testing.assert_allclose(extractor(np.zeros(16000, np.float32))["input_features"], floor, atol=1e-6)
+    faint = extractor(1e-5 * make_clip(16000))["input_features"]
+    assert floor < faint.max() < (extractor.level_target + 4) / 4 - 0.5
+
+
+def test_save_and_load(tmp_path: Path, make_clip: MakeClip) -> None:
+    extractor = EmotionWhisperFeatureExtractor(128, level_normalization=True, level_target=0.25, level_floor=-4.0)
+    extractor.save_pretrained(tmp_path)
+    loaded = EmotionWhisperFeatureExtractor.from_pretrained(tmp_path)
+    assert loaded.to_dict() == extractor.to_dict()
+    assert len(json.loads((tmp_path / "preprocessor_config.json").read_text())) < 20  # no tables in the file
+    clip = make_clip(8000)
+    np.testing.assert_array_equal(loaded(clip)["input_features"], extractor(clip)["input_features"])
+
+
+def test_from_model_config() -> None:
+    config = EmotionWhisperConfig(encoder_config={"num_mel_bins": 128}, pad_to_window=True)
+    extractor = EmotionWhisperFeatureExtractor.from_model_config(config, level_normalization=True)
+    assert (extractor.feature_size, extractor.pad_to_window, extractor.level_normalization) == (128, True, True)
+    assert extractor.max_samples == config.window_samples
+
+
+def test_takes_every_kind_of_float_waveform(make_clip: MakeClip) -> None:
+    extractor = EmotionWhisperFeatureExtractor()
+    clip = make_clip(800)
+    read_only = clip.copy()
+    read_only.flags.writeable = False
+    expected = extractor(clip)["input_features"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for same in (clip.astype(np.float64), clip.tolist(), [clip], (clip,), torch.from_numpy(clip), read_only):
+            np.testing.assert_array_equal(extractor(same)["input_features"], expected)
+        np.testing.assert_array_equal(
+            extractor(clip[::-1])["input_features"], extractor(clip[::-1].copy())["input_features"]
+        )
+
+
+@pytest.mark.parametrize(
+    ("raw_speech", "fields", "message"),
+    [
+        (np.zeros(399, np.float32), {}, "399 samples"),
+        (np.zeros(480001, np.float32), {}, "480001 samples.*pipeline"),
+        (np.zeros(0, np.float32), {}, "0 samples"),
+        (np.zeros((2, 16000), np.float32), {}, r"shape \(2, 16000\).*mono"),
+        (np.float32(0), {}, r"shape \(\)"),
+        (np.zeros(16000, np.int16), {}, "int16"),
+        (np.full(16000, np.nan, np.float32), {}, "NaN"),
+        (np.full(16000, np.inf, np.float32), {}, "infinite"),
+        (np.full(16000, 1e300), {}, "infinite"),
+        ([], {}, "empty list"),
+        (np.zeros(16000, np.float32), {"sampling_rate": 8000}, "16000 Hz, got 8000 Hz"),
+        ([np.zeros(16000, np.float32), np.zeros(3, np.float32)], {}, "Clip 1 has 3 samples"),
+    ],
+)
+def test_refuses(raw_speech: Any, fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message), np.errstate(over="ignore"):
+        EmotionWhisperFeatureExtractor()(raw_speech, **fields)
