@@ -15,6 +15,7 @@ from audio_emotion.dataset_scripts.reader import CorpusReader, get_reader
 from audio_emotion.dataset_scripts.rows import make_row
 from audio_emotion.dataset_scripts.schema import SAMPLING_RATE, validate_row
 
+LABEL_SAMPLES = Path(__file__).parent / "label_samples"
 ONE_SECOND = EncodedClip(b"fLaC", SAMPLING_RATE)
 
 
@@ -32,19 +33,25 @@ class ReadCorpus:
         return [(finding.kind, finding.where) for finding in self.findings]
 
 
-def read_folder(name: str, folder: Path) -> ReadCorpus:
-    reader = get_reader(name)(folder)
-    rows = {}
-    for clip in reader.clips():
-        row = make_row(reader.info, clip, ONE_SECOND)
-        validate_row(row)
-        assert clip.id not in rows
-        rows[clip.id] = row
-    return ReadCorpus(reader, rows, reader.report.findings)
+@pytest.fixture(scope="session")
+def read_folder() -> Callable[[str, Path], ReadCorpus]:
+    """Read a corpus's folder: `read_folder("nemo", path)`."""
+
+    def read(name: str, folder: Path) -> ReadCorpus:
+        reader = get_reader(name)(folder)
+        rows: dict[str, dict[str, Any]] = {}
+        for clip in reader.clips():
+            row = make_row(reader.info, clip, ONE_SECOND)
+            validate_row(row)
+            assert clip.id not in rows
+            rows[clip.id] = row
+        return ReadCorpus(reader, rows, reader.report.findings)
+
+    return read
 
 
 @pytest.fixture
-def read_corpus(tmp_path: Path) -> Callable[..., ReadCorpus]:
+def read_corpus(tmp_path: Path, read_folder: Callable[[str, Path], ReadCorpus]) -> Callable[..., ReadCorpus]:
     """Lay out a corpus and read it: `read_corpus("nemo", ["samples/EB0_anger_1.wav"], {"data.tsv": "..."})`.
 
     The audio files are empty, for a reader never opens them; label texts may be bytes where the encoding matters.
@@ -58,6 +65,28 @@ def read_corpus(tmp_path: Path) -> Callable[..., ReadCorpus]:
             (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / path).write_bytes(content if isinstance(content, bytes) else content.encode())
         return read_folder(name, tmp_path)
+
+    return read
+
+
+@dataclass
+class LabelSample:
+    """A few lines of a corpus's label files, true to the owner's format, and the audio files they speak of."""
+
+    audio: list[str]
+    labels: dict[str, bytes]
+
+
+@pytest.fixture(scope="session")
+def label_sample() -> Callable[[str], LabelSample]:
+    """What `label_samples/<corpus>/` holds; empty for a corpus without label files."""
+
+    def read(name: str) -> LabelSample:
+        folder = LABEL_SAMPLES / name
+        labels = {
+            path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+        }
+        return LabelSample(labels.pop("audio_files.txt", b"").decode().splitlines(), labels)
 
     return read
 
