@@ -68,7 +68,7 @@ def describe_model(pipe: Any, name: str) -> dict[str, Any]:
     """Says exactly which model was measured.
 
     Args:
-        pipe: The pipeline that holds it.
+        pipe: The pipeline that holds it, loaded from a folder or from a Hub repository's main branch.
         name: What the user calls it.
 
     Returns:
@@ -76,16 +76,12 @@ def describe_model(pipe: Any, name: str) -> dict[str, Any]:
         training and calibration.
     """
     config = pipe.model.config
-    revision = getattr(config, "_commit_hash", None)
-    folder = Path(pipe.model.name_or_path)
+    folder, revision = Path(pipe.model.name_or_path), None
     if not folder.is_dir():
         from huggingface_hub import snapshot_download
 
-        folder = Path(
-            snapshot_download(
-                pipe.model.name_or_path, revision=revision, allow_patterns="*.safetensors", local_files_only=True
-            )
-        )
+        snapshot = snapshot_download(pipe.model.name_or_path, allow_patterns="*.safetensors", local_files_only=True)
+        folder, revision = Path(snapshot), Path(snapshot).name  # the cache names a snapshot after its commit
     return {
         "name": name,
         "revision": revision,

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import json
 import shutil
@@ -9,6 +10,7 @@ import soundfile
 import typer
 import yaml
 from datasets import Dataset
+from hub_client import HubServer
 from typer.testing import CliRunner
 
 from audio_emotion.cli.evaluate import evaluate
@@ -96,3 +98,24 @@ def test_a_prior_that_the_model_does_not_know_cannot_be_divided_out(
     assert refused.exit_code == 1
     assert "no class_prior to divide out" in refused.stderr
     assert CliRunner().invoke(app, [*arguments, "--resamples", "5"]).exit_code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_model_and_corpora_may_come_from_the_hub(
+    hub: HubServer, prepared: Path, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    api = hub.api()
+    with hub.in_this_process():
+        api.create_repo("alice/measured")
+        api.create_repo("alice/clips", repo_type="dataset")
+        revision = api.upload_folder(repo_id="alice/measured", folder_path=tiny_model_dir).oid
+        api.upload_folder(repo_id="alice/clips", repo_type="dataset", folder_path=prepared)
+    out = tmp_path / "results.json"
+    arguments = ["--model", "alice/measured", "--data", "alice/clips", "--resamples", "5", "--out", str(out)]
+    finished = hub.cli("evaluate", *arguments, timeout_s=280)
+    assert finished.returncode == 0, finished.stderr
+    model = json.loads(out.read_text())["model"]
+    assert (model["name"], model["revision"]) == ("alice/measured", revision)
+    weights = (tiny_model_dir / "model.safetensors").read_bytes()
+    assert model["weights_sha256"] == {"model.safetensors": hashlib.sha256(weights).hexdigest()}

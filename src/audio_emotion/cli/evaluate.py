@@ -61,7 +61,7 @@ def evaluate(
 
       audio-emotion evaluate --data prepared --corpus emodb --corpus urdu --out results/zero_shot.json
 
-      audio-emotion evaluate --model runs/base/model --data prepared --split validation --out val.json --plots plots
+      audio-emotion evaluate --model runs/base/final --data prepared --split validation --out val.json --plots plots
     """
     import shlex
     import sys
