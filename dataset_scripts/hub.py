@@ -69,49 +69,55 @@ def push_files(
     api = api or HfApi()
     with hub_errors(target):
         repo_id, branches = _open_repository(api, target)
-        place = {"repo_id": repo_id, "repo_type": target.repo_type}
-        branch = target.revision or constants.DEFAULT_REVISION
+        kind, branch = target.repo_type, target.revision or constants.DEFAULT_REVISION
         is_new = branch not in branches
-        present = api.list_repo_files(**place, revision=None if is_new else branch)
+        present = api.list_repo_files(repo_id, repo_type=kind, revision=None if is_new else branch)
         stale = [path for path in present if path not in files and replaces(path)]
-        operations = [
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
             *(CommitOperationAdd(path, file) for path, file in sorted(files.items())),
             *(CommitOperationDelete(path, is_folder=False) for path in stale),
         ]
         if is_new:
-            api.create_branch(**place, branch=branch)
+            api.create_branch(repo_id, repo_type=kind, branch=branch)
         try:
-            commit = api.create_commit(**place, operations=operations, commit_message=message, revision=branch)
+            commit = api.create_commit(repo_id, operations, commit_message=message, repo_type=kind, revision=branch)
         except BaseException:
             if is_new:
                 with suppress(HTTPError, OSError):
-                    api.delete_branch(**place, branch=branch)
+                    api.delete_branch(repo_id, repo_type=kind, branch=branch)
             raise
     if target.tag:
         with hub_errors(
             target, done=f"The commit is made ({commit.commit_url}) and lacks its tag; run the same command again"
         ):
-            api.create_tag(**place, tag=target.tag, revision=commit.oid)
+            api.create_tag(repo_id, repo_type=kind, tag=target.tag, revision=commit.oid)
     return commit.commit_url
 
 
-def _open_repository(api: HfApi, target: Target) -> tuple[str, set[str]]:
-    """The repository's full id and the names of its branches; it is made where it does not exist."""
-    user = api.whoami()
+def full_repo_id(api: HfApi, target: Target) -> str:
+    """The target's id with its namespace: the token's own where the target names none.
+
+    Raises:
+        HubError: if the token may only read.
+    """
+    user = api.whoami(cache=True)
     if user["auth"].get("accessToken", {}).get("role") == "read":
         raise HubError(
             "this token may only read: make one with the write role at https://huggingface.co/settings/tokens"
         )
-    repo_id = target.repo_id if "/" in target.repo_id else f"{user['name']}/{target.repo_id}"
+    return target.repo_id if "/" in target.repo_id else f"{user['name']}/{target.repo_id}"
+
+
+def _open_repository(api: HfApi, target: Target) -> tuple[str, set[str]]:
+    """The repository's full id and the names of its branches; it is made where it does not exist."""
+    repo_id = full_repo_id(api, target)
     try:
         information = api.repo_info(repo_id, repo_type=target.repo_type)
     except RepositoryNotFoundError:
         api.create_repo(repo_id, repo_type=target.repo_type, private=target.private or None)
         return repo_id, {constants.DEFAULT_REVISION}
     if target.private and not information.private:
-        raise HubError(
-            f"{repo_id} exists and is public: make it private in its settings first, or push without --private"
-        )
+        raise HubError(f"{repo_id} exists and is public: make it private in its settings, or push without --private")
     refs = api.list_repo_refs(repo_id, repo_type=target.repo_type)
     if target.tag in {ref.name for ref in refs.tags}:
         raise HubError(f"{repo_id} has the tag {target.tag} already: choose another, or delete that one first")

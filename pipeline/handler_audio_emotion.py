@@ -20,7 +20,8 @@ class EndpointHandler:
 
     def __init__(self, path: str = "") -> None:
         device = 0 if torch.cuda.is_available() else -1
-        self.pipeline = pipeline("audio-emotion", model=path, trust_remote_code=True, device=device)
+        task: Any = "audio-emotion"  # transformers' type hints know its own tasks only
+        self.pipeline = pipeline(task, model=path, trust_remote_code=True, device=device)
 
     def __call__(self, data: dict[str, Any]) -> Any:
         """Analyses the recording, or each of the recordings, of one request.

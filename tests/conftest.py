@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -73,13 +72,11 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubServer]:
 
 
 @pytest.fixture
-def online(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> HubServer:
-    """The Hub with a clean record, and this process free to use it: over plain HTTP, with no wait before a retry."""
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-    monkeypatch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda _: None))
+def online(hub: HubServer) -> Iterator[HubServer]:
+    """The Hub with a clean record, which this process may use (see `HubServer.in_this_process`)."""
     hub.reset()
-    return hub
+    with hub.in_this_process():
+        yield hub
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,13 @@ import subprocess
 import sys
 import textwrap
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -79,6 +83,19 @@ class HubServer:
 
         return HfApi(endpoint=self.url, token=token)
 
+    @contextmanager
+    def in_this_process(self, token: str = ALICE) -> Iterator[None]:
+        """Lets this process use the Hub by default: online, over plain HTTP, with no wait before a retry."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+            patch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+            patch.setattr("huggingface_hub.constants.ENDPOINT", self.url)
+            pattern = self.url + "/{repo_id}/resolve/{revision}/{filename}"
+            patch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", pattern)
+            patch.setattr("huggingface_hub.utils._http.time", SimpleNamespace(sleep=lambda _: None))
+            patch.setenv("HF_TOKEN", token)
+            yield
+
     def fault(self, method: str, path: str, **fault: Any) -> None:
         """Makes requests fail; see `hub_server.Fault`."""
         self._control("fault", {"method": method, "path": path, **fault})
@@ -126,6 +143,7 @@ class HubServer:
             command,
             cwd=folder,
             env=self.environment(home, token, **variables),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -134,7 +152,7 @@ class HubServer:
 
     def cli(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Runs `audio-emotion` as a user would."""
-        return self.run(sys.executable, "-m", "audio_emotion.cli", *arguments, **options)
+        return self.run(sys.executable, "-c", "from audio_emotion.cli import app; app()", *arguments, **options)
 
     def python(self, code: str, *, installed: bool = False, **options: Any) -> Any:
         """Runs code in a fresh process, by default where `audio_emotion` is not installed.

@@ -1,0 +1,350 @@
+"""A pushed model folder is complete: it runs by repository id where this package was never installed."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from hub_client import ALICE, ALICE_READ_ONLY, HubServer
+from huggingface_hub import ModelCard
+from typer.testing import CliRunner
+
+from audio_emotion.cli import app
+from audio_emotion.dataset_scripts.hub import Target
+from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
+from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, HubError
+from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
+from audio_emotion.training.evaluation import evaluate_corpora
+from audio_emotion.training.evaluation_run import RESULTS_FORMAT, describe_model, read_corpora, write_results
+from audio_emotion.training.model_card import update_cards
+from audio_emotion.training.publish import list_files, push_model, write_model_folder
+
+CODE = {
+    *(f"{name}_emotion_whisper.py" for name in ("configuration", "encoder", "feature_extraction", "heads", "labels")),
+    *(f"{name}_emotion_whisper.py" for name in ("losses", "modeling")),
+    *(f"{name}_audio_emotion.py" for name in ("decoding", "errors", "pipeline", "scores", "segments", "windows")),
+}
+MODEL = {"config.json", "model.safetensors", "preprocessor_config.json", "README.md", "handler.py", "requirements.txt"}
+RECORDS = {"recipe.yaml", "calibration.json", "results.json"}
+
+# What every fresh process hears: a rising tone of 1.5 s, a function of nothing but these lines.
+SOUND = """
+import numpy as np
+time_s = np.arange(24000) / 16000
+sound = {"raw": (0.1 * np.sin(2 * np.pi * (200 + 150 * time_s) * time_s)).astype(np.float32), "sampling_rate": 16000}
+"""
+
+
+def sound() -> dict[str, Any]:
+    names: dict[str, Any] = {}
+    exec(SOUND, names)
+    value: dict[str, Any] = names["sound"]
+    return value
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny_model_dir: Path, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random model with everything that a run leaves behind, things that must stay there among them."""
+    folder = tmp_path_factory.mktemp("run") / "final"
+    shutil.copytree(tiny_model_dir, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"corpora": ["ravdess", "emodb", "mine"]}))
+    recipe = {"output_dir": str(folder), "model": {"encoder": f"{Path.home()}/encoders/whisper-base"}}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    (folder / "calibration.json").write_text('{"temperature": 1.0}')
+    pipe = AudioEmotionPipeline.from_pretrained(folder, device="cpu")
+    corpora, _ = read_corpora([prepared], ["alpha"], "validation")
+    results = evaluate_corpora(pipe, corpora, num_resamples=20)
+    results["format"], results["model"], results["packages"] = (
+        RESULTS_FORMAT,
+        describe_model(pipe, str(folder)),
+        {"a": "1"},
+    )
+    results["settings"] = {"prior": "train", "split": "validation"}
+    results["command"] = f"audio-emotion evaluate --model {folder} --data {prepared} --out results.json"
+    write_results(results, folder / "results.json")
+    for left in ("optimizer.bin", "training_args.bin", "scheduler.pt", "checkpoints/state.pt", "notes.txt", ".env"):
+        (folder / left).parent.mkdir(exist_ok=True)
+        (folder / left).write_bytes(os.urandom(64))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bare(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint without results: no pictures to draw."""
+    folder = tmp_path_factory.mktemp("bare") / "final"
+    shutil.copytree(checkpoint, folder)
+    (folder / "results.json").unlink()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scores(checkpoint: Path) -> dict[str, float]:
+    """What the checkpoint answers here."""
+    answer = AudioEmotionPipeline.from_pretrained(checkpoint, device="cpu")(sound())
+    return {entry["label"]: entry["score"] for entry in answer}
+
+
+@pytest.fixture(scope="module")
+def published(hub: HubServer, checkpoint: Path) -> str:
+    """The checkpoint on the Hub, tagged."""
+    with hub.in_this_process():
+        push_model(checkpoint, Target("alice/tiny", "model", tag="v1"))
+    return "alice/tiny"
+
+
+def assert_same(answer: list[dict[str, Any]], scores: dict[str, float]) -> None:
+    assert {entry["label"] for entry in answer} == set(scores)
+    np.testing.assert_allclose([e["score"] for e in answer], [scores[e["label"]] for e in answer], atol=1e-5)
+
+
+def test_nothing_but_the_model_is_pushed(online: HubServer, published: str, checkpoint: Path, tmp_path: Path) -> None:
+    api = online.api()
+    assert [commit.title for commit in api.list_repo_commits(published)] == ["Add model", "initial commit"]
+    pictures = {"pictures/alpha_confusion.png", "pictures/alpha_reliability.png"}
+    assert set(api.list_repo_files(published)) == MODEL | RECORDS | CODE | pictures | {".gitattributes"}
+    write_model_folder(checkpoint, tmp_path, published)
+    texts = "".join(
+        path.read_text() for path in list_files(tmp_path).values() if path.suffix in (".json", ".md", ".yaml")
+    )
+    assert str(checkpoint) not in texts and f"{Path.home()}/" not in texts and ALICE not in texts
+    assert (tmp_path / "model.safetensors").read_bytes() == (checkpoint / "model.safetensors").read_bytes()
+
+
+def test_the_card_says_what_the_folder_says(online: HubServer, published: str, tmp_path: Path) -> None:
+    card_path, results_path = (
+        Path(online.api().hf_hub_download(published, name, local_dir=tmp_path))
+        for name in ("README.md", "results.json")
+    )
+    card = ModelCard.load(card_path)
+    assert card.data.license == "cc-by-nc-sa-4.0" and card.data.language == ["de", "en"]
+    assert card.data.base_model == "openai/whisper-base" and card.data.datasets == ["emodb", "mine", "ravdess"]
+    assert (card.data.library_name, card.data.pipeline_tag) == ("transformers", "audio-classification")
+    assert {result.dataset_type for result in card.data.eval_results} == {"alpha"}
+    assert (
+        f'model="{published}"' in card.text and "$" not in card.text and "pictures/alpha_reliability.png" in card.text
+    )
+    text = card_path.read_text()
+    assert update_cards(results_path, [card_path], check=True) == []
+    results = json.loads(results_path.read_text())
+    results["corpora"]["alpha"]["class_sets"]["all"]["priors"]["train"]["uar"]["value"] += 0.01
+    results_path.write_text(json.dumps(results))
+    assert update_cards(results_path, [card_path], check=True) == [card_path]
+    assert card_path.read_text() == text
+
+
+def test_it_loads_in_a_process_without_the_package(hub: HubServer, published: str, scores: dict[str, float]) -> None:
+    code = f"""{SOUND}
+import importlib.util, json, torch
+from transformers import AutoFeatureExtractor, AutoModel, AutoModelForAudioClassification, pipeline
+repo, trust = {published!r}, {{"trust_remote_code": True}}
+model = AutoModelForAudioClassification.from_pretrained(repo, **trust).float()
+extractor = AutoFeatureExtractor.from_pretrained(repo, **trust)
+features = extractor(sound["raw"], sampling_rate=16000, return_tensors="pt")
+with torch.no_grad():
+    logits = model(**features).logits[0]
+
+def labelled(logits):
+    return [{{"label": model.config.id2label[i], "score": p}} for i, p in enumerate(logits.softmax(-1).tolist())]
+
+encoder = AutoModel.from_pretrained(repo, **trust)
+named = pipeline("audio-emotion", model=repo, revision="v1", **trust)
+inferred = pipeline(model=repo, **trust)
+stock = pipeline("audio-classification", model=repo, dtype=torch.float32, **trust)
+answer = {{
+    "model": labelled(logits / model.config.temperature),
+    "untempered": labelled(logits),
+    "named": named(sound),
+    "inferred": inferred(sound),
+    "stock": stock(dict(sound), top_k=8),
+    "chunks": named(sound, return_timestamps=True)["chunks"],
+    "classes": [type(thing).__name__ for thing in (model, extractor, encoder, named, inferred, stock)],
+}}
+try:
+    pipeline("audio-emotion", model=repo)
+except Exception as error:
+    answer["without trust"] = type(error).__name__ + str(error)
+print()  # ends the line of transformers' question
+print(json.dumps(answer))
+"""
+    answer = hub.python(code, home="fresh", token=None)
+    for way in ("model", "named", "inferred"):
+        assert_same(answer[way], scores)
+    assert_same(answer["stock"], {entry["label"]: entry["score"] for entry in answer["untempered"]})
+    assert answer["chunks"][0]["timestamp"][0] == 0.0 and answer["chunks"][-1]["timestamp"][1] == 1.5
+    assert answer["classes"] == [
+        *("EmotionWhisperForAudioClassification", "EmotionWhisperFeatureExtractor", "EmotionWhisperModel"),
+        *("AudioEmotionPipeline", "AudioEmotionPipeline", "AudioClassificationPipeline"),
+    ]
+    assert answer["without trust"].startswith("ValueError") and "trust_remote_code=True" in answer["without trust"]
+
+
+@pytest.mark.slow
+def test_it_loads_from_the_cache_without_a_server(tmp_path: Path, checkpoint: Path, scores: dict[str, float]) -> None:
+    code = f"""{SOUND}
+import json
+from transformers import pipeline
+print(json.dumps(pipeline("audio-emotion", model="alice/cached", trust_remote_code=True)(sound)))
+"""
+    with HubServer(tmp_path) as server:
+        assert server.cli("push", str(checkpoint), "alice/cached").returncode == 0
+        assert_same(server.python(code, home="cache", token=None), scores)
+        assert_same(server.python(code, home="cache", token=None, HF_HUB_OFFLINE="1"), scores)
+        server.stop()
+        assert_same(server.python(code, home="cache", token=None), scores)
+
+
+@pytest.mark.slow
+def test_where_the_package_is_installed_its_own_code_runs(
+    hub: HubServer, published: str, scores: dict[str, float]
+) -> None:
+    code = f"""{SOUND}
+import json, sys
+from audio_emotion import AudioEmotionPipeline
+pipe = AudioEmotionPipeline.from_pretrained({published!r}, revision="v1")
+assert not any(name.startswith("transformers_modules") for name in sys.modules)
+print(json.dumps(pipe(sound)))
+"""
+    assert_same(hub.python(code, installed=True, home="installed", token=None), scores)
+
+
+@pytest.mark.slow
+def test_a_pinned_revision_stays_as_it_was(
+    hub: HubServer, published: str, checkpoint: Path, scores: dict[str, float], tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(checkpoint, other)
+    model = EmotionWhisperForAudioClassification.from_pretrained(other)
+    torch.nn.init.normal_(model.head.nesting_classifier_2.bias)
+    model.save_pretrained(other)
+    (other / "results.json").unlink()
+    assert hub.cli("push", str(other), published, "--revision", "next").returncode == 0
+    with hub.in_this_process():
+        first = hub.api().repo_info(published, revision="v1").sha
+    code = f"""{SOUND}
+import json
+from transformers import pipeline
+answers = [
+    pipeline("audio-emotion", model={published!r}, revision=revision, trust_remote_code=True)(sound)
+    for revision in ("main", "v1", {first!r}, "next")
+]
+print(json.dumps(answers))
+"""
+    *same, changed = hub.python(code, home="pinned", token=None)
+    for answer in same:
+        assert_same(answer, scores)
+    with pytest.raises(AssertionError):
+        assert_same(changed, scores)
+
+
+@pytest.mark.slow
+def test_loads_that_cannot_work_say_so(hub: HubServer, published: str, checkpoint: Path) -> None:
+    assert hub.cli("push", str(checkpoint), "alice/secret", "--private").returncode == 0
+    code = f"""
+import json
+from transformers import AutoModelForAudioClassification
+errors = []
+for options in {{}}, {{"revision": "v9"}}, {{"token": False}}:
+    repo = {published!r} if "revision" in options else "alice/secret" if "token" in options else "alice/nowhere"
+    try:
+        AutoModelForAudioClassification.from_pretrained(repo, trust_remote_code=True, **options)
+    except OSError as error:
+        errors.append(str(error))
+model = AutoModelForAudioClassification.from_pretrained("alice/secret", trust_remote_code=True)
+print(json.dumps([errors, type(model).__name__]))
+"""
+    errors, name = hub.python(code, home="failing", token=ALICE_READ_ONLY)
+    assert len(errors) == 3 and "v9" in errors[1] and name == "EmotionWhisperForAudioClassification"
+
+
+def test_a_dry_run_lists_files_and_touches_no_network(bare: Path, hub: HubServer) -> None:
+    hub.reset()
+    finished = CliRunner().invoke(app, ["push", str(bare), "alice/dry", "--dry-run"])
+    size = (bare / "model.safetensors").stat().st_size
+    assert finished.exit_code == 0 and "optimizer.bin" not in finished.output
+    for text in ("alice/dry", "model.safetensors", f"{size / 1000:.1f} kB", "handler.py"):
+        assert text in finished.output
+    assert hub.requests("GET") == hub.requests("POST") == []
+
+
+def test_the_command_pushes_or_says_why_not(online: HubServer, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["push", str(bare), "alice/cli", "--private", "--tag", "v1"]
+    monkeypatch.setenv("HF_TOKEN", ALICE_READ_ONLY)
+    refused = CliRunner().invoke(app, command)
+    assert refused.exit_code == 1 and "error: this token may only read" in refused.output
+    monkeypatch.setenv("HF_TOKEN", ALICE)
+    pushed = CliRunner().invoke(app, command)
+    assert pushed.exit_code == 0 and f"Pushed: {online.url}/alice/cli/commit/" in pushed.output
+    assert online.api().repo_info("alice/cli", revision="v1").private
+
+
+def test_a_push_that_breaks_is_one_line(online: HubServer, bare: Path) -> None:
+    online.fault("POST", "/commit/", status=500)
+    with pytest.raises(HubError, match=r"answered 500 .* run the same command again") as error:
+        push_model(bare, Target("alice/broken", "model"), online.api())
+    assert "\n" not in str(error.value)
+    assert online.api().list_repo_files("alice/broken") == [".gitattributes"]
+    online.reset()
+    push_model(bare, Target("alice/broken", "model"), online.api())
+    assert "model.safetensors" in online.api().list_repo_files("alice/broken")
+    assert online.requests("PUT", "storage") == []
+
+
+def spoil_with_pickle(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def spoil_with_token(folder: Path) -> None:
+    (folder / "README.md").write_text(f"---\nlicense: mit\n---\nhf auth login --token {ALICE}\n")
+
+
+def spoil_with_place(folder: Path) -> None:
+    (folder / "README.md").write_text(f"# Model\ntrained in {Path.home()}/runs\n")
+
+
+def spoil_with_adapter(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text("{}")
+
+
+def spoil_with_nan(folder: Path) -> None:
+    model = EmotionWhisperForAudioClassification.from_pretrained(folder)
+    torch.nn.init.constant_(model.head.nesting_classifier_2.bias, torch.nan)
+    model.save_pretrained(folder)
+
+
+def spoil_weights(folder: Path) -> None:
+    model = EmotionWhisperForAudioClassification.from_pretrained(folder)
+    torch.nn.init.normal_(model.head.nesting_classifier_2.bias)
+    model.save_pretrained(folder)
+
+
+def spoil_altogether(folder: Path) -> None:
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (spoil_with_pickle, "audio-emotion convert"),
+        (spoil_with_token, "README.md, line 4, holds a Hub token"),
+        (spoil_with_place, "README.md, line 2, names .* a folder of this machine"),
+        (spoil_with_adapter, "holds an adapter alone"),
+        (spoil_with_nan, "not finite"),
+        (spoil_weights, "results.json was measured on another model.safetensors"),
+        (spoil_altogether, "is not a folder"),
+    ],
+)
+def test_what_must_not_be_published_is_refused(
+    checkpoint: Path, tmp_path: Path, spoil: Callable[[Path], None], message: str
+) -> None:
+    folder = tmp_path / "spoilt"
+    shutil.copytree(checkpoint, folder)
+    spoil(folder)
+    with pytest.raises(AudioEmotionError, match=message):
+        write_model_folder(folder, tmp_path / "out", "alice/spoilt")
