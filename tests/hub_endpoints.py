@@ -278,7 +278,7 @@ async def make_commit(request: Request) -> Response:
             case "file":
                 tree[value["path"]] = hub.blobs.add(base64.b64decode(value["content"]))
             case "lfsFile":
-                if value["oid"] not in hub.blobs and not xet_hash(hub.folder / "xet", value["oid"]):
+                if value["oid"] not in repository.large_files and not xet_hash(hub.folder / "xet", value["oid"]):
                     raise HubError(400, f"LFS object {value['oid']} was never uploaded")
                 tree[value["path"]] = hub.blobs.large(value["oid"], value.get("size"))
             case "deletedFile":
@@ -299,11 +299,11 @@ async def make_commit(request: Request) -> Response:
 async def lfs_batch(request: Request) -> Response:
     """Where each large file goes: nowhere (present), in one piece, or in parts."""
     hub = hub_of(request)
-    hub.repository(request, write=True)
+    repository = hub.repository(request, write=True)
     prefix = request.url.path.removesuffix("/batch")
 
     def action(oid: str, size: int) -> dict[str, Any]:
-        if oid in hub.blobs:
+        if oid in repository.large_files:
             return {"oid": oid, "size": size}
         upload: dict[str, Any] = {"href": f"{hub.storage_url}/{oid}"}
         if size > PART_SIZE:
@@ -324,9 +324,10 @@ async def lfs_complete(request: Request) -> Response:
 
 async def lfs_verify(request: Request) -> Response:
     hub, body = hub_of(request), await request.json()
-    hub.repository(request, write=True)
+    repository = hub.repository(request, write=True)
     if body["oid"] not in hub.blobs or hub.blobs.path(body["oid"]).stat().st_size != body["size"]:
         raise HubError(404, "LFS object is missing or has another size")
+    repository.large_files.add(body["oid"])
     return JSONResponse({})
 
 

@@ -131,7 +131,7 @@ class Commit:
 
 @dataclass
 class Repository:
-    """A model or data set: branches and tags that point into its commits."""
+    """A model or data set: branches and tags that point into its commits, and the large files uploaded to it."""
 
     type: str
     name: str
@@ -140,6 +140,7 @@ class Repository:
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     commits: dict[str, Commit] = field(default_factory=dict)
+    large_files: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         attributes = self.blobs.add(b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n")

@@ -1,4 +1,4 @@
-"""`audio-emotion corpora`: list, check and prepare the corpora that have a reader."""
+"""`audio-emotion corpora`: list, check, prepare and push the corpora that have a reader."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 FINDINGS_SHOWN = 5
 
 corpora = typer.Typer(
-    no_args_is_help=True, rich_markup_mode="rich", help="Bring emotion corpora into one schema: list, check, prepare."
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Bring emotion corpora into one schema: list, check, prepare, push.",
 )
 
 Source = Annotated[
@@ -136,6 +138,51 @@ def prepare(
             failed = True
     if failed:
         raise typer.Exit(1)
+
+
+@corpora.command()
+def push(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder that `corpora prepare` wrote.", show_default=False)
+    ],
+    repo_id: Annotated[str, typer.Argument(metavar="REPO_ID", help="namespace/name on the Hub.", show_default=False)],
+    private: Annotated[bool, typer.Option("--private", help="Make the repository private.")] = False,
+    revision: Annotated[
+        str | None, typer.Option("--revision", help="Branch to push to; made if need be.", show_default="main")
+    ] = None,
+    tag: Annotated[
+        str | None, typer.Option("--tag", help="Tag for the commit, such as v1.0.", show_default=False)
+    ] = None,
+    has_right: Annotated[
+        bool, typer.Option("--i-have-the-right", help="Push corpora whose licence forbids it to everybody else.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be pushed; use no network.")] = False,
+) -> None:
+    """Push prepared corpora to the Hub in one commit: shards and dataset card.
+
+    The token is that of `hf auth login` or HF_TOKEN. Corpora that the repository holds already stay there.
+
+    [bold]Example[/bold]
+
+      audio-emotion corpora push prepared my-name/emotional-speech --private
+    """
+    from rich.console import Console
+
+    from audio_emotion.cli.uploads import print_files
+    from audio_emotion.dataset_scripts.hub import Target
+    from audio_emotion.dataset_scripts.publish import list_upload, push_corpora
+    from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
+
+    messages = Console(stderr=True)
+    try:
+        if dry_run:
+            print_files(list_upload(folder, has_right), repo_id)
+            return
+        url = push_corpora(folder, Target(repo_id, "dataset", private, revision, tag), has_right)
+    except AudioEmotionError as error:
+        _print_error(messages, error)
+        raise typer.Exit(1) from error
+    messages.print(f"Pushed: {url}", soft_wrap=True, highlight=False)
 
 
 def _folder_of(corpus: str, source: Path, several: bool = False) -> Path:
