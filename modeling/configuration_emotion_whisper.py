@@ -104,6 +104,8 @@ class EmotionWhisperConfig(PreTrainedConfig):
         super().__post_init__(**kwargs)
         if self.nesting_dims is None:
             self.nesting_dims = default_nesting_dims(self.d_model)
+        for check in (self.validate_nesting_dims, self.validate_class_prior, self.validate_numbers):
+            check()  # a plain ValueError here; @strict wraps it in a type of its own, and repeats the checks on saving
 
     def validate_nesting_dims(self) -> None:
         """Part of `@strict`: the widths ascend and end at the encoder's."""

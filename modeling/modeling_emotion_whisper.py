@@ -128,6 +128,7 @@ class EmotionWhisperPreTrainedModel(PreTrainedModel):
                 f"{pretrained_model_name_or_path} lacks weights of the encoder, which would be random: "
                 f"{', '.join(missing)}."
             )
+        model.base_model.freeze_constants()  # transformers loads every weight as a trainable one
         return loaded if with_report else model
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -145,9 +146,14 @@ class EmotionWhisperModel(EmotionWhisperPreTrainedModel):
         super().__init__(config)
         self.encoder = EmotionWhisperEncoder(config.encoder_config)
         self.layer_mix = LayerMix(config.encoder_config.encoder_layers) if config.layer_mix else None
-        if self.layer_mix is not None:
-            self.encoder.layer_norm.requires_grad_(False)  # idle beside the mix, which data-parallel training forbids
+        self.freeze_constants()
         self.post_init()
+
+    def freeze_constants(self) -> None:
+        """Keeps from training what is fixed (positions) or idle (a final norm beside a mix: DDP would stop at it)."""
+        self.encoder.embed_positions.requires_grad_(False)
+        if self.layer_mix is not None:
+            self.encoder.layer_norm.requires_grad_(False)
 
     @can_return_tuple
     def forward(
@@ -230,7 +236,7 @@ class EmotionWhisperForAudioClassification(EmotionWhisperPreTrainedModel):
         if num_layers is not None:
             encoder.layers = encoder.layers[:num_layers]
             encoder_config.encoder_layers = num_layers
-        encoder_config.architectures = None
+        encoder_config.architectures, encoder_config.dtype = None, dtype
         model = cls(EmotionWhisperConfig(encoder_config=encoder_config, dtype=dtype, **config_kwargs))
         model.model.encoder.load_state_dict(encoder.state_dict(), assign=True)
         model.to(dtype)  # type: ignore[arg-type]

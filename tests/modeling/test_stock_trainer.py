@@ -1,0 +1,90 @@
+"""transformers' own Trainer on the model, with class indices, soft labels and intensities."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import Trainer, TrainingArguments
+
+from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
+from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
+
+MakeModel = Callable[..., EmotionWhisperForAudioClassification]
+
+
+@pytest.fixture
+def make_trainer(make_clip: Callable[..., np.ndarray], tmp_path: Path) -> Callable[..., Trainer]:
+    """Makes a Trainer over six clips of different lengths; `labels` are theirs."""
+
+    def make(
+        model: EmotionWhisperForAudioClassification,
+        labels: torch.Tensor,
+        masks: torch.Tensor | None = None,
+        batch_size: int = 6,
+        accumulation: int = 1,
+    ) -> Trainer:
+        extractor = EmotionWhisperFeatureExtractor.from_model_config(model.config)
+        rows = [
+            {"clip": make_clip(2000 + 777 * i, i), "labels": label, "label_mask": None if masks is None else masks[i]}
+            for i, label in enumerate(labels)
+        ]
+
+        def collate(batch: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+            inputs = dict(extractor([row["clip"] for row in batch], return_tensors="pt"))
+            inputs["labels"] = torch.stack([row["labels"] for row in batch])
+            if masks is not None:
+                inputs["label_mask"] = torch.stack([row["label_mask"] for row in batch])
+            return inputs
+
+        arguments = TrainingArguments(
+            tmp_path,
+            use_cpu=True,
+            report_to="none",
+            max_steps=6,
+            learning_rate=3e-3,
+            per_device_train_batch_size=batch_size,
+            gradient_accumulation_steps=accumulation,
+            per_device_eval_batch_size=4,
+            label_names=["labels"],
+            remove_unused_columns=False,
+            disable_tqdm=True,
+            save_strategy="no",
+        )
+        return Trainer(model, arguments, data_collator=collate, train_dataset=rows, eval_dataset=rows)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("fields", "labels"),
+    [
+        ({}, torch.tensor([0, 1, 2, 3, 4, 5])),
+        ({"pooling": "attention", "layer_mix": True}, torch.eye(8)[:6] * 0.8 + 0.025),
+        ({"problem": "intensity", "num_labels": 3}, torch.tensor([[0.0, 1, 0.5]] * 3 + [[1.0, 0, 0.5]] * 3)),
+    ],
+    ids=["class indices", "soft labels", "intensities"],
+)
+def test_trains_and_evaluates(make_model: MakeModel, make_trainer: Any, fields: Any, labels: torch.Tensor) -> None:
+    model = make_model(**fields)
+    trainer = make_trainer(model, labels, masks=torch.ones(6, model.config.num_labels))
+    before = trainer.evaluate()["eval_loss"]
+    trainer.train()
+    predictions = trainer.predict(trainer.eval_dataset)
+    assert predictions.metrics["test_loss"] < before
+    assert predictions.predictions.shape == (6, model.config.num_labels)
+    assert predictions.label_ids.shape == labels.shape
+
+
+def test_accumulated_gradients_are_those_of_one_batch(make_model: MakeModel, make_trainer: Any) -> None:
+    """A model whose forward takes **kwargs is otherwise taken for one that divides its loss itself."""
+    losses = []
+    for batch_size, accumulation in ((6, 1), (2, 3)):
+        model = make_model()
+        trainer = make_trainer(model, torch.arange(6), batch_size=batch_size, accumulation=accumulation)
+        assert not trainer.model_accepts_loss_kwargs
+        trainer.train()
+        losses.append(trainer.state.log_history[-1]["train_loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
