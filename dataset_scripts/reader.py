@@ -78,7 +78,7 @@ class CorpusReader:
 
     def __init__(self, source: str | os.PathLike[str]):
         self.source = Path(source)
-        self.report = Report()
+        self.report = self._label_report = Report()
         self._keys_used: set[str] = set()
         if not self.source.is_dir():
             raise CorpusError(f"{self.source} is not a folder. {self._wanted()}")
@@ -215,20 +215,21 @@ class CorpusReader:
     @cached_property
     def rows(self) -> Mapping[str, Any]:
         """What the label files say of each clip."""
+        self.report = self._label_report
         return self.read_labels()
 
     def clips(self) -> Iterator[Clip]:
         """Walk the corpus in the order of its relative paths.
 
         Names that the grammar or a table does not know, duplicates and skipped clips go to `report`, which each pass
-        fills anew; it is complete once the iterator is exhausted.
+        fills anew, beginning with what `read_labels` added to it; it is complete once the iterator is exhausted.
 
         Raises:
             CorpusError: If a label file is missing or broken, or not one clip is found.
         """
-        self.report = report = Report()
-        self._keys_used = set()
         rows = self.rows  # read before the first clip: a fault in a label file ends the pass, one in a name does not
+        self.report = report = Report(list(self._label_report.findings))
+        self._keys_used = set()
         paths = self.audio_paths()
         first_path: dict[str, str] = {}
         first_split: dict[str, str] = {}

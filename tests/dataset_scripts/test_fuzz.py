@@ -53,10 +53,10 @@ def write(folder: Path, labels: dict[str, bytes]) -> None:
 def test_mutated_names(name: str, tmp_path: Path, label_sample: Callable[[str], Any], data: st.DataObject) -> None:
     sample = label_sample(name)
     write(tmp_path, sample.labels)
-    reader = get_reader(name)(tmp_path)
-    original = data.draw(st.sampled_from(sample.audio or [reader.example]))
+    original = data.draw(st.sampled_from(sample.audio or [get_reader(name).example]))
     path = data.draw(mutated(original.encode())).decode("utf-8", "surrogateescape")
     try:
+        reader = get_reader(name)(tmp_path)
         clip = reader.clip(path)
     except CorpusError:
         return
