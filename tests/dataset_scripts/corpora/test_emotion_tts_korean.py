@@ -6,30 +6,19 @@ from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 FOLDER = "Dataset/SpeechCorpus/Emotional"
 
 
-def test_owner_layout(read_corpus):
-    names = [
-        f"{FOLDER}/emotional-to-emotional/nek/wav/nek{number:05}.wav"
-        for number in (1, 100, 101, 200, 201, 300, 301, 400)
-    ]
-    corpus = read_corpus(
-        "emotion_tts_korean",
-        [
-            *names,
-            f"{FOLDER}/plain-to-emotional/ema/wav/ema00001.wav",
-            f"{FOLDER}/emotional-to-emotional/nee/wav/nee00001.wav",
-        ],
-        {
-            f"{FOLDER}/emotional-to-emotional/nek/script/nek00301.txt": "\ufeff놀기만 할 거니?\r\n",
-            f"{FOLDER}/emotional-to-emotional/nek/transcript/nek00301.txt": "\ufeff놀기만 할 꺼니\r\n",
-            f"{FOLDER}/emotional-to-emotional/nek/script/nek00302.txt": "\ufeff소리가 없다.\n",
-        },
-    )
+def test_owner_layout(read_corpus, label_sample):
+    sample = label_sample("emotion_tts_korean")
+    numbers = (1, 100, 101, 200, 201, 300, 301, 400)
+    names = [f"{FOLDER}/emotional-to-emotional/nek/wav/nek{number:05}.wav" for number in numbers]
+    held_out = f"{FOLDER}/emotional-to-emotional/nee/wav/nee00001.wav"
+    corpus = read_corpus("emotion_tts_korean", [*sample.audio, *names, held_out], sample.labels)
     emotions = [corpus.rows[name[-12:-4]]["emotion"] for name in names]
     assert emotions == ["neutral", "neutral", "happiness", "happiness", "sadness", "sadness", "anger", "anger"]
     scolding = corpus.rows["nek00301"]
     assert (scolding["text"], scolding["emotion_raw"], scolding["gender"]) == ("놀기만 할 거니?", "화남", "male")
     assert (corpus.rows["nek00001"]["text"], scolding["language"], sum(scolding["label_mask"])) == (None, "ko", 4)
-    assert (corpus.rows["ema00001"]["gender"], corpus.rows["ema00001"]["split"]) == ("female", "train")
+    assert (corpus.rows["ema00201"]["gender"], corpus.rows["ema00201"]["emotion"]) == ("female", "sadness")
+    assert scolding["split"] == "train"
     assert corpus.rows["nee00001"]["split"] == "validation"
     assert not corpus.findings
 
