@@ -12,7 +12,7 @@ import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -77,11 +77,13 @@ class AudioEmotionPipeline(ChunkPipeline):
     ```
     """
 
-    _load_processor = False
-    _load_image_processor = False
-    _load_video_processor = False
-    _load_feature_extractor = True
-    _load_tokenizer = False
+    _load_processor: Any = False
+    _load_image_processor: Any = False
+    _load_video_processor: Any = False
+    _load_feature_extractor: Any = True
+    _load_tokenizer: Any = False
+    feature_extractor: Any
+    _registered_impl: ClassVar[dict[str, dict[str, Any]]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         dtype = kwargs.get("dtype")
@@ -154,7 +156,9 @@ class AudioEmotionPipeline(ChunkPipeline):
             **options,
         )
 
-    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+    def __call__(
+        self, inputs: Any, *args: Any, num_workers: int | None = None, batch_size: int | None = None, **kwargs: Any
+    ) -> Any:
         """Score one recording, a list of them, or a stream.
 
         Args:
@@ -162,6 +166,9 @@ class AudioEmotionPipeline(ChunkPipeline):
                 `{"array" | "raw": ..., "sampling_rate": ...}`, `{"bytes": ..., "path": ...}`, any other value of a
                 `datasets` Audio column, or a row that holds one under `"audio"`. A list or tuple of these answers a
                 list; a generator or dataset answers an iterator.
+            args: Nothing; here for the base class.
+            num_workers: Without effect; here for the base class.
+            batch_size: Windows per forward pass; changes no score.
             kwargs: Options.
 
                 - return_timestamps (`bool`, `float` or `"frame"`): True cuts where the emotion changes, a number cuts
@@ -171,7 +178,6 @@ class AudioEmotionPipeline(ChunkPipeline):
                 - prior (`"train"`, `"uniform"` or `dict[str, float]`): How likely each label is beforehand.
                 - segments (`list[dict]`): Score these turns, `{"start", "end", "speaker"}` in seconds, as chunks. With
                   a list of recordings, one such list for each.
-                - batch_size (`int`): Windows per forward pass; changes no score.
                 - on_progress (`Callable[[float], None]`): Called with the seconds of audio just scored.
 
         Returns:
@@ -184,8 +190,12 @@ class AudioEmotionPipeline(ChunkPipeline):
             AudioEmotionError: If an option does not fit the model or the recording.
         """
         if isinstance(inputs, (list, tuple)):
-            return super().__call__(list(inputs), **kwargs) if inputs else []
-        return super().__call__(_as_stream(inputs), **kwargs)
+            if not inputs:
+                return []
+            inputs = list(inputs)
+        else:
+            inputs = _as_stream(inputs)
+        return super().__call__(inputs, *args, num_workers=num_workers, batch_size=batch_size, **kwargs)
 
     def _sanitize_parameters(
         self,
@@ -249,12 +259,12 @@ class AudioEmotionPipeline(ChunkPipeline):
         """
         return next(self._score([source], batch_size, batch_size, on_progress))
 
-    def preprocess(self, input_: Any, **preprocess_parameters: Any) -> Iterator[np.ndarray]:
+    def preprocess(self, input_: Any, **preprocess_parameters: Any) -> Any:
         """Decode one input and yield its windows, float32 `(num_samples,)`."""
         blocks = iter_audio_blocks(input_, self.feature_extractor.sampling_rate)
         yield from iter_windows(blocks, self._plan)
 
-    def _forward(self, input_tensors: dict[str, Any], **forward_parameters: Any) -> dict[str, torch.Tensor]:
+    def _forward(self, input_tensors: dict[str, Any], **forward_parameters: Any) -> Any:
         features = {
             name: tensor.to(self.dtype) if tensor.is_floating_point() else tensor
             for name, tensor in input_tensors.items()
@@ -264,7 +274,7 @@ class AudioEmotionPipeline(ChunkPipeline):
 
     def postprocess(
         self,
-        model_outputs: ScoredRecording,
+        model_outputs: Any,
         return_timestamps: bool | float | str = False,
         top_k: int | None = None,
         labels: Sequence[str] | None = None,
@@ -272,8 +282,8 @@ class AudioEmotionPipeline(ChunkPipeline):
         segments: Sequence[Mapping[str, Any]] | None = None,
         **postprocess_parameters: Any,
     ) -> Any:
-        """Shape one scored recording into the answer that `__call__` describes."""
-        recording = model_outputs
+        """Shape a `ScoredRecording` into the answer that `__call__` describes."""
+        recording: ScoredRecording = model_outputs
         rule = make_score_rule(self.model.config, labels, prior)
         scores = _ranked(rule.scores(recording.logits), rule.labels)[:top_k]
         if segments is None and return_timestamps is False:
@@ -418,7 +428,7 @@ def _as_stream(inputs: Any) -> Any:
 
 def _undecoded(dataset: Any) -> Any:
     """The data set with an Audio column of bytes or paths: its own decoder needs torchcodec, ours does not."""
-    audio = (dataset.features or {}).get("audio")
+    audio: Any = (dataset.features or {}).get("audio")
     if getattr(audio, "decode", False):
         return dataset.cast_column("audio", dataclasses.replace(audio, decode=False))
     return dataset

@@ -16,7 +16,7 @@ try:
     from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 except ImportError:
-    Figure = None
+    Figure = None  # type: ignore[assignment,misc]
 
 # Okabe and Ito, "Color Universal Design" (2008): told apart with any of the common colour vision deficiencies.
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#000000", "#BBBBBB")
@@ -68,6 +68,7 @@ def plot_timeline(
     _draw_waveform(axes[2], peaks, duration_s)
     axes[2].set_xlabel("Time (s)")
     axes[2].set_xlim(0, duration_s)
+    figure.align_ylabels(axes)
     handles = [Patch(facecolor=color, edgecolor="black", linewidth=0.5, label=label) for label, color in colors.items()]
     figure.legend(handles=handles[::-1], loc="outside right upper", frameon=False)
     if title:

@@ -82,7 +82,7 @@ def check_window(window_s: Any, frame_period_s: float) -> float:
     Raises:
         AudioEmotionError: If it is not a number of at least one frame.
     """
-    if isinstance(window_s, Real) and math.isfinite(window_s) and window_s >= frame_period_s:
+    if isinstance(window_s, Real) and math.isfinite(window_s) and float(window_s) >= frame_period_s:
         return float(window_s)
     raise AudioEmotionError(
         f"return_timestamps is {window_s!r}; give True for segments, 'frame' for every frame, or a window in seconds "

@@ -51,7 +51,7 @@ class _AfterImport(importlib.abc.MetaPathFinder):
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader.exec_module = _then(spec.loader.exec_module, _TABLES[fullname])  # type: ignore[method-assign]
+            spec.loader.exec_module = _then(spec.loader.exec_module, _TABLES[fullname])  # type: ignore[method-assign,assignment]
         return spec
 
 

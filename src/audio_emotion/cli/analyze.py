@@ -224,16 +224,18 @@ def _table(file: str, result: dict[str, Any]) -> Table:
     whole = ", ".join(f"{entry['label']} {entry['score']:.2f}" for entry in result["scores"])
     table = Table(title=escape(file), caption=f"Whole recording: {whole}", box=box.SIMPLE_HEAD, title_justify="left")
     table.caption_justify = "left"
-    for heading in ("From", "To"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for heading in ("Emotion", "Score", "Then"):
-        table.add_column(heading, no_wrap=True)
+    longest = max((len(chunk["label"]) for chunk in result["chunks"]), default=0)
+    table.add_column("From", justify="right", min_width=8)
+    table.add_column("To", justify="right", min_width=8)
+    table.add_column("Emotion", min_width=longest)
+    table.add_column("Score", min_width=15)
+    table.add_column("Then", no_wrap=True)
     for chunk in result["chunks"]:
         ranked = sorted(chunk["scores"].items(), key=lambda item: -item[1])
         table.add_row(
             *(_clock(bound) for bound in chunk["timestamp"]),
             escape(chunk["label"]),
-            f"{'█' * round(10 * chunk['score']):<10} {chunk['score']:.2f}",
+            f"{chunk['score']:.2f} {'█' * round(10 * chunk['score'])}",
             escape(", ".join(f"{label} {score:.2f}" for label, score in ranked[1:3])),
         )
     return table
