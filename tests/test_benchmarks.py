@@ -1,0 +1,71 @@
+"""The benchmarks run as their usage says, at a size that takes seconds; what they measure is not judged here."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile as sf
+
+from benchmarks import encoder_speed, import_time, memory
+from benchmarks.measure import Spread, alternate
+
+COMMANDS = [encoder_speed, import_time, memory]
+
+
+def test_spread_is_median_and_quartiles() -> None:
+    assert Spread.of([1.0, 2.0, 3.0, 4.0, 5.0]) == Spread(median=3.0, low=2.0, high=4.0)
+
+
+def test_candidates_take_turns_and_warm_up_first() -> None:
+    calls: list[str] = []
+    times = alternate({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, runs=3, warmup=1)
+    assert "".join(calls) == "ab" * 4
+    assert {name: len(seconds) for name, seconds in times.items()} == {"a": 3, "b": 3}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help(command: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmark", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        command.main()
+    assert "--json" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("case", memory.CASES)
+def test_recordings_have_the_rate_channels_and_length_of_their_case(case: str, tmp_path: Path) -> None:
+    sampling_rate, num_channels = memory.CASES[case]
+    path = (tmp_path / case).with_suffix("." + case.partition("-")[0])
+    memory.write_recording(path, sampling_rate, num_channels, duration_s=10)
+    info = sf.info(path)
+    assert (info.samplerate, info.channels) == (sampling_rate, num_channels)
+    assert info.duration == pytest.approx(10, abs=0.1)
+
+
+def run(command: object, *arguments: str, out: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
+    monkeypatch.setattr(sys, "argv", ["benchmark", *arguments, "--json", str(out)])
+    command.main()
+    return json.loads(out.read_text(encoding="utf-8"))
+
+
+def test_encoder_speed(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("--model", str(tiny_model_dir), "--runs", "2", "--seconds", "1")
+    numbers = run(encoder_speed, *arguments, out=tmp_path / "speed.json", monkeypatch=monkeypatch)
+    assert numbers["d_model"] == 32
+    for row in numbers["comparisons"].values():
+        assert row["ratio"]["low"] <= row["ratio"]["median"] <= row["ratio"]["high"]
+
+
+@pytest.mark.slow
+def test_memory(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("--model", str(tiny_model_dir), "--duration-s", "40", "--cases", "wav-44100-2")
+    numbers = run(memory, *arguments, out=tmp_path / "memory.json", monkeypatch=monkeypatch)
+    case = numbers["cases"]["wav-44100-2"]
+    assert case["end_s"] == pytest.approx(40)
+    assert 50e6 < case["peak_bytes"] < 1.5e9
+
+
+@pytest.mark.slow
+def test_import_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = run(import_time, "--runs", "2", out=tmp_path / "import.json", monkeypatch=monkeypatch)
+    assert numbers["import_transformers_s"]["median"] > numbers["import_audio_emotion_adds_s"]["median"] > 0
