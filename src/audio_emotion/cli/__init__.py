@@ -3,6 +3,7 @@
 import typer
 
 from audio_emotion.cli.analyze import analyze
+from audio_emotion.cli.convert import convert
 from audio_emotion.cli.corpora import corpora
 from audio_emotion.cli.evaluate import evaluate
 from audio_emotion.cli.push import push
@@ -14,3 +15,4 @@ app.command()(train)
 app.command()(evaluate)
 app.add_typer(corpora, name="corpora")
 app.command()(push)
+app.command()(convert)
