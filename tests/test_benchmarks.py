@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import soundfile as sf
 
-from benchmarks import encoder_speed, import_time, memory
+from benchmarks import encoder_speed, import_time, memory, prepare_speed
 from benchmarks.measure import Spread, alternate
 
-COMMANDS = [encoder_speed, import_time, memory]
+COMMANDS = [encoder_speed, import_time, memory, prepare_speed]
 
 
 def test_spread_is_median_and_quartiles() -> None:
@@ -69,3 +69,13 @@ def test_memory(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 def test_import_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = run(import_time, "--runs", "2", out=tmp_path / "import.json", monkeypatch=monkeypatch)
     assert numbers["import_transformers_s"]["median"] > numbers["import_audio_emotion_adds_s"]["median"] > 0
+
+
+def test_prepare_speed_on_a_corpus_of_one_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Angry").mkdir()
+    memory.write_recording(tmp_path / "Angry" / "SM1_F10_A010.wav", 16_000, 1, duration_s=10)
+    numbers = tmp_path / "numbers.json"
+    arguments = ["urdu", "--source", str(tmp_path), "--num-proc", "1", "--json", str(numbers)]
+    monkeypatch.setattr(sys, "argv", ["benchmark", *arguments])
+    prepare_speed.main()
+    assert json.loads(numbers.read_text())["duration_s"] == 10
