@@ -9,6 +9,7 @@ PACKAGES := modeling pipeline training dataset_scripts
 SCRIPTS := benchmarks examples/make_recording.py
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help install demo test test-slow test-gpu lint format types package ci lock clean
 
 help: ## list the commands
@@ -38,8 +39,8 @@ test-gpu: $(INSTALLED) ## run the tests that need a CUDA device
 	@$(BIN)/python -m pytest -m gpu
 
 lint: $(INSTALLED) ## check style and formatting
-	@$(BIN)/ruff check --quiet
-	@$(BIN)/ruff format --check --quiet || { echo "not formatted: run make format"; exit 1; }
+	@$(BIN)/ruff check --quiet --output-format=concise
+	@$(BIN)/ruff format --check --quiet --output-format=concise || { echo "not formatted: run make format"; exit 1; }
 
 format: $(INSTALLED) ## format the code and mend what the linter can
 	@$(BIN)/ruff format --quiet
