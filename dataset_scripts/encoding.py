@@ -32,8 +32,11 @@ class BadAudio:
 def encode_clip(path: str | os.PathLike[str]) -> EncodedClip | BadAudio:
     """Decode a file, mix it to mono at 16 kHz, and encode it as 16-bit FLAC. Never raises on bad audio."""
     samples = read_samples(path)
-    if isinstance(samples, BadAudio):
-        return samples
+    return samples if isinstance(samples, BadAudio) else encode_samples(samples)
+
+
+def encode_samples(samples: np.ndarray) -> EncodedClip:
+    """Encode float samples `(num_samples,)` at 16 kHz, full scale at 1.0, as 16-bit FLAC."""
     pcm = np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)
     buffer = io.BytesIO()
     soundfile.write(buffer, pcm, SAMPLING_RATE, format="FLAC", subtype="PCM_16")

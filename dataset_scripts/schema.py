@@ -19,7 +19,7 @@ GENDERS = ("female", "male", "other")
 SAMPLING_RATE = 16000
 MIN_SAMPLES = 400  # 25 ms, the shortest clip that the feature extractor accepts
 
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")
+LANGUAGE_TAG = r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?"  # the part of BCP 47 that corpora use
 _UNIT_RANGE_COLUMNS = ("intensity", "valence", "arousal", "dominance")
 
 
@@ -96,7 +96,7 @@ def validate_row(row: Mapping[str, Any]) -> None:
         raise CorpusError(f"{where}: speaker is an empty string; an unknown speaker is null.")
     if row["age"] is not None and not 0 < row["age"] < 130:
         raise CorpusError(f"{where}: age is {row['age']!r}; it is years, or null.")
-    if not _LANGUAGE.fullmatch(row["language"] or ""):
+    if not re.fullmatch(LANGUAGE_TAG, row["language"] or ""):
         raise CorpusError(f"{where}: language is {row['language']!r}; it must be a BCP 47 tag such as 'en' or 'fr-CA'.")
     for column in _UNIT_RANGE_COLUMNS:
         if row[column] is not None and not 0.0 <= row[column] <= 1.0:
@@ -109,9 +109,20 @@ def validate_row(row: Mapping[str, Any]) -> None:
             raise CorpusError(f"{where}: {vote['count']} votes for {vote['label']!r}; a count is 0 or more.")
     if not (math.isfinite(row["duration_s"]) and row["duration_s"] * SAMPLING_RATE >= MIN_SAMPLES):
         raise CorpusError(f"{where}: duration_s is {row['duration_s']!r}; a clip lasts at least 0.025 s.")
-    if not row["audio"]["bytes"].startswith(b"fLaC"):
-        raise CorpusError(f"{where}: audio.bytes is not a FLAC stream.")
+    _validate_audio(row["audio"]["bytes"], row["duration_s"], where)
     _validate_label(row["distribution"], row["label_mask"], row["emotion"], where)
+
+
+def _validate_audio(flac: bytes, duration_s: float, where: str) -> None:
+    """Hold the stream's own header (RFC 9639, section 8.2) against the row."""
+    if not (flac.startswith(b"fLaC") and len(flac) >= 42):
+        raise CorpusError(f"{where}: audio.bytes is not a FLAC stream.")
+    facts = int.from_bytes(flac[18:26], "big")  # 20 bits rate, 3 channels - 1, 5 bits a sample - 1, 36 samples
+    sampling_rate, num_channels, num_samples = facts >> 44, (facts >> 41 & 0b111) + 1, facts & (1 << 36) - 1
+    if (sampling_rate, num_channels) != (SAMPLING_RATE, 1):
+        raise CorpusError(f"{where}: audio has {num_channels} channels at {sampling_rate} Hz; it must be 16 kHz mono.")
+    if num_samples != round(duration_s * SAMPLING_RATE):
+        raise CorpusError(f"{where}: audio has {num_samples} samples, duration_s says {duration_s} s.")
 
 
 def _validate_label(distribution: Any, label_mask: Any, emotion: str | None, where: str) -> None:

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from audio_emotion.dataset_scripts.corpus import Finding
-from audio_emotion.dataset_scripts.encoding import EncodedClip
+from audio_emotion.dataset_scripts.encoding import encode_samples
 from audio_emotion.dataset_scripts.reader import CorpusReader, get_reader
 from audio_emotion.dataset_scripts.rows import make_row
 from audio_emotion.dataset_scripts.schema import SAMPLING_RATE, validate_row
 
 LABEL_SAMPLES = Path(__file__).parent / "label_samples"
-ONE_SECOND = EncodedClip(b"fLaC", SAMPLING_RATE)
+ONE_SECOND = encode_samples(np.zeros(SAMPLING_RATE, dtype=np.float32))
 
 
 @dataclass

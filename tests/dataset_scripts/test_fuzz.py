@@ -5,18 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audio_emotion.dataset_scripts.corpus import Clip
-from audio_emotion.dataset_scripts.encoding import EncodedClip
+from audio_emotion.dataset_scripts.encoding import encode_samples
 from audio_emotion.dataset_scripts.reader import get_reader, list_corpora
 from audio_emotion.dataset_scripts.rows import make_row
 from audio_emotion.dataset_scripts.schema import validate_row
 from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 
-AUDIO = EncodedClip(b"fLaC", 16000)
+AUDIO = encode_samples(np.zeros(16000, dtype=np.float32))
 
 LABELLED = sorted(folder.name for folder in (Path(__file__).parent / "label_samples").iterdir())
 PIECES = (b"", b"\n", b"\t", b",", b'"', b"-1", b"1e999", b"nan", b"\xff", b"\x00", "é".encode())
@@ -74,8 +75,8 @@ def test_mutated_label_files(
     broken = data.draw(st.sampled_from(sorted(sample.labels)))
     write(tmp_path, dict.fromkeys(sample.audio, b""))
     write(tmp_path, {**sample.labels, broken: data.draw(mutated(sample.labels[broken]))})
-    reader = get_reader(name)(tmp_path)
     try:
+        reader = get_reader(name)(tmp_path)
         for clip in reader.clips():
             validate_row(make_row(reader.info, clip, AUDIO))
     except CorpusError as error:

@@ -1,4 +1,9 @@
+import io
+from typing import Any
+
+import numpy as np
 import pytest
+import soundfile
 
 from audio_emotion.dataset_scripts.schema import (
     COLUMNS,
@@ -13,9 +18,15 @@ from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS as MODEL_EMOT
 from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 
 
-def good_row() -> dict:
+def flac(num_samples: int, sampling_rate: int, num_channels: int = 1) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.zeros((num_samples, num_channels)), sampling_rate, format="FLAC")
+    return buffer.getvalue()
+
+
+def good_row() -> dict[str, Any]:
     return {
-        "audio": {"bytes": b"fLaC...", "path": "a.flac"},
+        "audio": {"bytes": flac(16000, 16000), "path": "a.flac"},
         "corpus": "nemo",
         "id": "a",
         "speaker": "s",
@@ -75,7 +86,12 @@ def test_language_tags(language: str) -> None:
         ("votes", [{"label": "ang", "count": -1}]),
         ("duration_s", 0.02),
         ("duration_s", float("inf")),
+        ("duration_s", 1.5),
         ("audio", {"bytes": b"RIFF", "path": "a.wav"}),
+        ("audio", {"bytes": b"fLaC", "path": "a.flac"}),
+        ("audio", {"bytes": flac(8000, 16000), "path": "a.flac"}),
+        ("audio", {"bytes": flac(8000, 8000), "path": "a.flac"}),
+        ("audio", {"bytes": flac(16000, 16000, 2), "path": "a.flac"}),
         ("distribution", [0.0] * 7),
         ("distribution", [0.0, 0.0, 0.0, 0.0, 0.0, 0.8, 0.0, 0.1]),
         ("distribution", [0.1, 0.0, 0.0, 0.0, 0.0, 0.8, 0.0, 0.1]),
