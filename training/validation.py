@@ -12,6 +12,7 @@ from scipy.optimize import minimize_scalar
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.training.data import ClipTable
+from audio_emotion.training.metrics.classification import confusion_matrix, unweighted_average_recall
 
 Array = NDArray[np.float64]
 
@@ -58,14 +59,12 @@ def masked_log_probabilities(logits: Array, label_mask: NDArray[np.bool_]) -> Ar
 def recall_by_corpus(logits: Array, clips: ClipTable) -> dict[str, float]:
     """Unweighted average recall of every corpus, over the classes its clips carry."""
     predicted = masked_log_probabilities(logits, clips.label_mask).argmax(axis=1)
-    emotion = clips.emotion
     scores = {}
     for number, name in enumerate(clips.corpora):
         members = clips.corpus_index == number
-        classes = np.unique(emotion[members])
-        if len(classes):
-            recalls = [np.mean(predicted[members & (emotion == label)] == label) for label in classes]
-            scores[name] = float(np.mean(recalls))
+        if members.any():
+            confusion = confusion_matrix(clips.emotion[members], predicted[members], logits.shape[1])
+            scores[name] = float(unweighted_average_recall(confusion))
     return scores
 
 

@@ -1,0 +1,51 @@
+"""The numbers that choose and calibrate a checkpoint, against their definitions."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score  # type: ignore[import-untyped]
+
+from audio_emotion.training.data import ClipTable, load_clips
+from audio_emotion.training.recipe import Recipe
+from audio_emotion.training.validation import (
+    fit_temperature,
+    masked_log_probabilities,
+    recall_by_corpus,
+    soft_label_loss,
+    weighted_recall,
+)
+
+
+@pytest.fixture
+def clips(recipe: Recipe) -> ClipTable:
+    return load_clips(recipe.data, "validation")
+
+
+def test_recall_is_the_mean_over_classes_of_each_corpus(clips: ClipTable) -> None:
+    logits = np.random.default_rng(0).standard_normal(clips.distribution.shape)
+    recalls = recall_by_corpus(logits, clips)
+    predicted = masked_log_probabilities(logits, clips.label_mask).argmax(axis=1)
+    for number, name in enumerate(clips.corpora):
+        members = clips.corpus_index == number
+        assert recalls[name] == pytest.approx(balanced_accuracy_score(clips.emotion[members], predicted[members]))
+
+
+def test_masked_classes_have_no_probability(clips: ClipTable) -> None:
+    logits = np.full(clips.distribution.shape, 1e4)
+    probabilities = np.exp(masked_log_probabilities(logits, clips.label_mask))
+    assert np.allclose(probabilities.sum(axis=1), 1)
+    assert not probabilities[~clips.label_mask].any()
+
+
+def test_a_larger_corpus_weighs_by_the_root_of_its_size(clips: ClipTable) -> None:
+    sizes = [np.sum(clips.corpus_index == number) for number in range(2)]
+    expected = sizes[1] ** 0.5 / (sizes[0] ** 0.5 + sizes[1] ** 0.5)
+    assert weighted_recall({"alpha": 0.0, "beta": 1.0}, clips) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_a_scaling_of_the_logits(clips: ClipTable, sharpness: float) -> None:
+    logits = np.log(np.where(clips.label_mask, clips.distribution, 1.0)) * sharpness
+    assert fit_temperature(logits, clips) == pytest.approx(sharpness, rel=0.01)
+    entropy = -np.sum(clips.distribution * np.log(np.where(clips.label_mask, clips.distribution, 1.0)), axis=1)
+    by_corpus = [entropy[clips.corpus_index == number].mean() for number in range(2)]
+    assert soft_label_loss(logits, clips, sharpness) == pytest.approx(np.mean(by_corpus), rel=1e-4)
