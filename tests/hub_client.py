@@ -134,7 +134,7 @@ class HubServer:
         return environment | ({"HF_TOKEN": token} if token else {}) | variables
 
     def run(
-        self, *command: str, home: str = "home", token: str | None = ALICE, timeout_s: float = 100, **variables: str
+        self, *command: str, home: str = "home", token: str | None = ALICE, timeout_s: float = 280, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command in an empty folder with `environment`."""
         folder = self.folder / "elsewhere"

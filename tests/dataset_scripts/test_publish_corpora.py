@@ -17,6 +17,8 @@ from audio_emotion.dataset_scripts.prepare import prepare
 from audio_emotion.dataset_scripts.publish import push_corpora
 from audio_emotion.pipeline.errors_audio_emotion import CorpusError, HubError
 
+pytestmark = pytest.mark.timeout(300)
+
 NAMES = {
     "ravdess": [f"Actor_{actor:02}/03-01-05-01-02-01-{actor:02}.wav" for actor in range(1, 25)],
     "emodb": ["wav/03a01Wa.wav", "wav/08a01Fd.wav", "wav/16b10Tb.wav"],

@@ -33,6 +33,8 @@ CODE = {
 MODEL = {"config.json", "model.safetensors", "preprocessor_config.json", "README.md", "handler.py", "requirements.txt"}
 RECORDS = {"recipe.yaml", "calibration.json", "results.json"}
 
+pytestmark = pytest.mark.timeout(600)  # fresh processes import torch and transformers, minutes on a busy machine
+
 # What every fresh process hears: a rising tone of 1.5 s, a function of nothing but these lines.
 SOUND = """
 import numpy as np
@@ -139,10 +141,15 @@ def test_the_card_says_what_the_folder_says(online: HubServer, published: str, t
     assert card_path.read_text() == text
 
 
-def test_it_loads_in_a_process_without_the_package(hub: HubServer, published: str, scores: dict[str, float]) -> None:
+@pytest.fixture(scope="module")
+def fresh(hub: HubServer, published: str) -> dict[str, Any]:
+    """What one fresh process without this package gets from the repository, in every way that there is."""
     code = f"""{SOUND}
-import importlib.util, json, torch
+import base64, importlib.util, io, json, torch
+import soundfile
+from huggingface_hub import snapshot_download
 from transformers import AutoFeatureExtractor, AutoModel, AutoModelForAudioClassification, pipeline
+
 repo, trust = {published!r}, {{"trust_remote_code": True}}
 model = AutoModelForAudioClassification.from_pretrained(repo, **trust).float()
 extractor = AutoFeatureExtractor.from_pretrained(repo, **trust)
@@ -153,7 +160,6 @@ with torch.no_grad():
 def labelled(logits):
     return [{{"label": model.config.id2label[i], "score": p}} for i, p in enumerate(logits.softmax(-1).tolist())]
 
-encoder = AutoModel.from_pretrained(repo, **trust)
 named = pipeline("audio-emotion", model=repo, revision="v1", **trust)
 inferred = pipeline(model=repo, **trust)
 stock = pipeline("audio-classification", model=repo, dtype=torch.float32, **trust)
@@ -164,36 +170,85 @@ answer = {{
     "inferred": inferred(sound),
     "stock": stock(dict(sound), top_k=8),
     "chunks": named(sound, return_timestamps=True)["chunks"],
-    "classes": [type(thing).__name__ for thing in (model, extractor, encoder, named, inferred, stock)],
+    "classes": [type(thing).__name__ for thing in (model, extractor, named, inferred, stock)],
+    "encoder": type(AutoModel.from_pretrained(repo, **trust)).__name__,
 }}
 try:
     pipeline("audio-emotion", model=repo)
 except Exception as error:
     answer["without trust"] = type(error).__name__ + str(error)
+
+# As the endpoint's toolkit does: handler.py on its own, the folder as its argument, a request's body as a dict.
+folder = snapshot_download(repo)
+spec = importlib.util.spec_from_file_location("handler", folder + "/handler.py")
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+handler = module.EndpointHandler(folder)
+file = io.BytesIO()
+soundfile.write(file, sound["raw"], 16000, format="WAV", subtype="FLOAT")
+encoded = base64.b64encode(file.getvalue()).decode()
+
+def refused(request):
+    try:
+        handler(request)
+    except ValueError as error:
+        return str(error)
+
+answer["handler"] = {{
+    "bytes": handler({{"inputs": file.getvalue()}}),
+    "base64": handler({{"inputs": encoded}}),
+    "array": handler({{"inputs": {{"array": sound["raw"].tolist(), "sampling_rate": 16000}}}}),
+    "list": handler({{"inputs": [encoded, encoded], "parameters": {{"top_k": 2}}}}),
+    "frames": handler({{"inputs": encoded, "parameters": {{"return_timestamps": "frame"}}}}),
+    "refused": [
+        refused(request)
+        for request in (
+            {{}}, {{"inputs": folder + "/config.json"}}, {{"inputs": 7}}, {{"inputs": encoded[:400]}},
+            {{"inputs": encoded, "parameters": 3}}, {{"inputs": encoded, "parameters": {{"labels": ["joy"]}}}},
+        )
+    ],
+}}
 print()  # ends the line of transformers' question
 print(json.dumps(answer))
 """
-    answer = hub.python(code, home="fresh", token=None)
+    answer: dict[str, Any] = hub.python(code, home="fresh", token=None)
+    return answer
+
+
+def test_it_loads_in_a_process_without_the_package(fresh: dict[str, Any], scores: dict[str, float]) -> None:
     for way in ("model", "named", "inferred"):
-        assert_same(answer[way], scores)
-    assert_same(answer["stock"], {entry["label"]: entry["score"] for entry in answer["untempered"]})
-    assert answer["chunks"][0]["timestamp"][0] == 0.0 and answer["chunks"][-1]["timestamp"][1] == 1.5
-    assert answer["classes"] == [
-        *("EmotionWhisperForAudioClassification", "EmotionWhisperFeatureExtractor", "EmotionWhisperModel"),
+        assert_same(fresh[way], scores)
+    assert_same(fresh["stock"], {entry["label"]: entry["score"] for entry in fresh["untempered"]})
+    assert fresh["chunks"][0]["timestamp"][0] == 0.0 and fresh["chunks"][-1]["timestamp"][1] == 1.5
+    assert fresh["classes"] == [
+        *("EmotionWhisperForAudioClassification", "EmotionWhisperFeatureExtractor"),
         *("AudioEmotionPipeline", "AudioEmotionPipeline", "AudioClassificationPipeline"),
     ]
-    assert answer["without trust"].startswith("ValueError") and "trust_remote_code=True" in answer["without trust"]
+    assert fresh["encoder"] == "EmotionWhisperModel"
+    assert fresh["without trust"].startswith("ValueError") and "trust_remote_code=True" in fresh["without trust"]
+
+
+def test_the_handler_serves_an_endpoint(fresh: dict[str, Any], scores: dict[str, float]) -> None:
+    answer = fresh["handler"]
+    for way in ("bytes", "base64", "array"):
+        assert_same(answer[way], scores)
+    assert answer["list"] == [answer["base64"][:2]] * 2
+    assert np.shape(answer["frames"]["frames"]) == (75, 8) and answer["frames"]["frame_period_s"] == 0.02
+    nothing, path, number, cut, parameters, label = answer["refused"]
+    assert 'no "inputs"' in nothing and "not the base64" in path and "type int" in number
+    assert "at least 25 ms" in cut and "must be an object" in parameters and "joy" in label
 
 
 @pytest.mark.slow
-def test_it_loads_from_the_cache_without_a_server(tmp_path: Path, checkpoint: Path, scores: dict[str, float]) -> None:
+def test_it_loads_from_the_cache_without_a_server(tmp_path: Path, bare: Path, scores: dict[str, float]) -> None:
     code = f"""{SOUND}
 import json
 from transformers import pipeline
 print(json.dumps(pipeline("audio-emotion", model="alice/cached", trust_remote_code=True)(sound)))
 """
     with HubServer(tmp_path) as server:
-        assert server.cli("push", str(checkpoint), "alice/cached").returncode == 0
+        with server.in_this_process():
+            push_model(bare, Target("alice/cached", "model"))
         assert_same(server.python(code, home="cache", token=None), scores)
         assert_same(server.python(code, home="cache", token=None, HF_HUB_OFFLINE="1"), scores)
         server.stop()
@@ -216,16 +271,15 @@ print(json.dumps(pipe(sound)))
 
 @pytest.mark.slow
 def test_a_pinned_revision_stays_as_it_was(
-    hub: HubServer, published: str, checkpoint: Path, scores: dict[str, float], tmp_path: Path
+    hub: HubServer, published: str, bare: Path, scores: dict[str, float], tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
-    shutil.copytree(checkpoint, other)
+    shutil.copytree(bare, other)
     model = EmotionWhisperForAudioClassification.from_pretrained(other)
     torch.nn.init.normal_(model.head.nesting_classifier_2.bias)
     model.save_pretrained(other)
-    (other / "results.json").unlink()
-    assert hub.cli("push", str(other), published, "--revision", "next").returncode == 0
     with hub.in_this_process():
+        push_model(other, Target(published, "model", revision="next"))
         first = hub.api().repo_info(published, revision="v1").sha
     code = f"""{SOUND}
 import json
@@ -244,8 +298,9 @@ print(json.dumps(answers))
 
 
 @pytest.mark.slow
-def test_loads_that_cannot_work_say_so(hub: HubServer, published: str, checkpoint: Path) -> None:
-    assert hub.cli("push", str(checkpoint), "alice/secret", "--private").returncode == 0
+def test_loads_that_cannot_work_say_so(hub: HubServer, published: str, bare: Path) -> None:
+    finished = hub.cli("push", str(bare), "alice/secret", "--private")
+    assert finished.returncode == 0, finished.stderr
     code = f"""
 import json
 from transformers import AutoModelForAudioClassification
