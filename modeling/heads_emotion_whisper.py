@@ -1,6 +1,7 @@
 """What stands on the encoder: the mix of its layers, the weight of each frame, and the Matryoshka classifiers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -66,6 +67,22 @@ class MatryoshkaHead(nn.Module):
         self.num_labels = num_labels
         for index, dim in enumerate(self.nesting_dims):
             self.add_module(f"nesting_classifier_{index}", nn.Linear(dim, num_labels))
+
+    def resize(self, num_labels: int) -> None:
+        """Takes new random classifiers for another number of labels, on the old ones' device and in their type."""
+        for index, dim in enumerate(self.nesting_dims):
+            name = f"nesting_classifier_{index}"
+            old: Any = self.get_submodule(name)
+            new = nn.Linear(dim, num_labels, device=old.weight.device, dtype=old.weight.dtype)
+            setattr(self, name, new.requires_grad_(old.weight.requires_grad))
+        self.num_labels = num_labels
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Takes over the number of labels in the weights: an adapter that PEFT loads brings labels of its own."""
+        weight = state_dict.get(f"{prefix}nesting_classifier_0.weight")
+        if weight is not None and len(weight) != self.num_labels:
+            self.resize(len(weight))
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     def forward(self, vectors: torch.Tensor, width: int | None = None) -> torch.Tensor:
         """Classifies with one width.

@@ -10,6 +10,7 @@ from transformers import AutoConfig, PreTrainedModel
 from transformers import initialization as init
 from transformers.utils.generic import ModelOutput, can_return_tuple
 
+from .adapters_emotion_whisper import AdapterLabelsMixin
 from .configuration_emotion_whisper import ENCODER_STRIDE, EmotionWhisperConfig
 from .encoder_emotion_whisper import EmotionWhisperEncoder
 from .heads_emotion_whisper import AttentionPooling, FrameScore, LayerMix, MatryoshkaHead
@@ -190,7 +191,7 @@ class EmotionWhisperModel(EmotionWhisperPreTrainedModel):
         return attention_mask[:, first::ENCODER_STRIDE].to(torch.bool)
 
 
-class EmotionWhisperForAudioClassification(EmotionWhisperPreTrainedModel):
+class EmotionWhisperForAudioClassification(AdapterLabelsMixin, EmotionWhisperPreTrainedModel):
     """Emotion logits for every frame and for the clip, with Matryoshka heads on the encoder's frame vectors."""
 
     accepts_loss_kwargs = False

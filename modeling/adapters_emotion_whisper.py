@@ -1,0 +1,129 @@
+"""Adapters that bring labels of their own: each has its head and its label config, and the base model stays as it is."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+from transformers.utils import cached_file
+
+LABEL_CONFIG_NAME = "label_config.json"
+"""The file beside `adapter_config.json` that says what the adapter's head answers."""
+
+LABEL_FIELDS = ("problem", "id2label", "class_prior", "temperature", "calibration_error", "corpora")
+"""Fields of the model's config that belong to its head."""
+
+_DOWNLOAD_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
+
+
+class AdapterLabelsMixin(PreTrainedModel):
+    """Makes the config follow the active adapter, whose head may have other labels than the base model's.
+
+    `AutoModelForAudioClassification.from_pretrained(adapter)` loads the base model and calls `load_adapter`; further
+    adapters are loaded by `model.load_adapter(folder_or_repo, "name")` and chosen by `model.set_adapter("name")`.
+    """
+
+    head: Any
+    _label_configs: dict[str | None, Any] | None = None
+    """The config of each adapter by its name; None is the base model's."""
+
+    def load_adapter(
+        self, peft_model_id: Any = None, adapter_name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Loads an adapter as transformers does, with the labels of its `label_config.json`, and makes it the active one.
+
+        Args:
+            peft_model_id: Folder or Hub id of the adapter.
+            adapter_name: What it is called from now on; `"default"` by default.
+            *args: As in transformers.
+            **kwargs: As in transformers.
+
+        Returns:
+            What transformers reports.
+        """
+        labels = _read_labels(peft_model_id, kwargs)
+        if labels is None:
+            return super().load_adapter(peft_model_id, adapter_name, *args, **kwargs)  # type: ignore[no-untyped-call]
+        base = self._configs_by_adapter()[None]
+        fields = {name: value for name, value in base.to_dict().items() if name not in ("label2id", "problem_type")}
+        config = type(base).from_dict({**fields, **labels})
+        with _labels_for_new_copies(self.head, config.num_labels):
+            report = super().load_adapter(peft_model_id, adapter_name, *args, **kwargs)
+        adapter_name = adapter_name or "default"
+        self._configs_by_adapter()[adapter_name] = config
+        if getattr(self.head, "active_adapters", [adapter_name]) == [adapter_name]:
+            self._follow(adapter_name)
+        else:  # transformers leaves a second adapter half active
+            self.set_adapter(adapter_name)
+        return report
+
+    def set_adapter(self, adapter_name: Any) -> None:
+        """Answers with an adapter from now on: its weights, its head, its labels."""
+        super().set_adapter(adapter_name)
+        self._follow(adapter_name if isinstance(adapter_name, str) else adapter_name[0])
+
+    def disable_adapters(self) -> None:
+        """Answers as the base model from now on."""
+        super().disable_adapters()
+        self._follow(None)
+
+    def enable_adapters(self) -> None:
+        """Answers with the active adapter again."""
+        super().enable_adapters()
+        for module in self.modules():
+            if hasattr(module, "modules_to_save"):  # transformers enables the tuned layers alone
+                module.enable_adapters(True)  # type: ignore[operator]
+        self._follow(self.active_adapters()[0])
+
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
+        """Saves the model, or with an adapter the adapter alone and its `label_config.json`."""
+        super().save_pretrained(save_directory, *args, **kwargs)
+        if self._hf_peft_config_loaded:
+            fields = self.config.to_dict()
+            labels = json.dumps({name: fields.get(name) for name in LABEL_FIELDS}, indent=2, ensure_ascii=False)
+            (Path(save_directory) / LABEL_CONFIG_NAME).write_text(labels + "\n", encoding="utf-8")
+
+    def _configs_by_adapter(self) -> dict[str | None, Any]:
+        if self._label_configs is None:
+            self._label_configs = {None: self.config}
+        return self._label_configs
+
+    def _follow(self, adapter_name: str | None) -> None:
+        """Takes the config of an adapter; one without labels of its own keeps the base model's."""
+        configs = self._configs_by_adapter()
+        self.config = configs.get(adapter_name, configs[None])
+
+
+def _read_labels(peft_model_id: Any, options: dict[str, Any]) -> dict[str, Any] | None:
+    """The adapter's label config; None where it has none, and so the labels of its base."""
+    if peft_model_id is None:
+        return None
+    download = {**getattr(options.get("load_config"), "download_kwargs", {}), **(options.get("adapter_kwargs") or {})}
+    download.update(options)
+    path = cached_file(
+        peft_model_id,
+        LABEL_CONFIG_NAME,
+        **{name: download[name] for name in _DOWNLOAD_OPTIONS if download.get(name) is not None},
+        _raise_exceptions_for_missing_entries=False,
+    )
+    if path is None:
+        return None
+    labels = json.loads(Path(path).read_text(encoding="utf-8"))
+    return {name: labels[name] for name in LABEL_FIELDS if name in labels}
+
+
+@contextmanager
+def _labels_for_new_copies(head: Any, num_labels: int) -> Iterator[None]:
+    """Within this, PEFT's copies of the head have `num_labels` outputs; afterwards the head is as it was."""
+    original = getattr(head, "original_module", head)
+    modules, own_labels = dict(original._modules), original.num_labels
+    original.resize(num_labels)
+    try:
+        yield
+    finally:
+        original._modules, original.num_labels = modules, own_labels
+
+
+__all__ = ["LABEL_CONFIG_NAME", "LABEL_FIELDS", "AdapterLabelsMixin"]
