@@ -95,6 +95,10 @@ def _config(weights: Mapping[str, torch.Tensor]) -> EmotionWhisperConfig:
     heads = [name for name in weights if re.fullmatch(r"head\.(nesting_classifier_\d+\.)?weight", name)]
     if not heads:
         raise KeyError("head.weight")
+    if wrong := [name for name in heads if len(weights[name]) != len(EMOTIONS)]:
+        raise ValueError(
+            f"{wrong[0]} has {len(weights[wrong[0]])} rows: expected one for each of {', '.join(EMOTIONS)}."
+        )
     prior = weights["logit_scaling"].float().flatten().tolist()
     if len(prior) != len(EMOTIONS):
         raise ValueError(f"logit_scaling has {len(prior)} values: expected one for each of {', '.join(EMOTIONS)}.")

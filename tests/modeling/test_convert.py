@@ -127,6 +127,7 @@ def _with(name: str, value: Any) -> Callable[[dict[str, torch.Tensor]], dict[str
         (_with("encoder.layers.0.fc2.weight", torch.zeros(3, 3)), r"layers\.0\.fc2\.weight"),
         (_with("logit_scaling", torch.ones(1, 4)), "logit_scaling has 4 values"),
         (_with("logit_scaling", torch.ones(1, 8)), "sum to 1"),
+        (_with("head.nesting_classifier_2.weight", torch.zeros(7, 32)), "classifier_2.weight has 7 rows"),
         (_with("epoch", 3), "not a state dict"),
         (lambda weights: list(weights.values()), "not a state dict"),
         (lambda weights: {}, "lacks 'encoder.conv1.weight'"),
