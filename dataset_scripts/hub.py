@@ -94,6 +94,20 @@ def push_files(
     return commit.commit_url
 
 
+def check_access(target: Target, api: HfApi | None = None) -> None:
+    """Find out before hours of work whether the push after it has a token that may write.
+
+    Args:
+        target: where the push will go.
+        api: the client, as for `push_files`.
+
+    Raises:
+        HubError: if there is no token, the Hub does not know it, or it may only read.
+    """
+    with hub_errors(target):
+        full_repo_id(api or HfApi(), target)
+
+
 def full_repo_id(api: HfApi, target: Target) -> str:
     """The target's id with its namespace: the token's own where the target names none.
 

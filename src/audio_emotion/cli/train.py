@@ -12,6 +12,10 @@ def train(
         list[str] | None, typer.Option("--set", help="Override one value, as section.key=value; may be repeated.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the newest checkpoint of the run.")] = False,
+    push_to_hub: Annotated[
+        str | None,
+        typer.Option("--push-to-hub", metavar="REPO_ID", help="Push the finished model there.", show_default=False),
+    ] = None,
 ) -> None:
     """Train a model from a recipe and write it to the recipe's output_dir.
 
@@ -21,19 +25,28 @@ def train(
 
       audio-emotion train --config training/recipes/base.yaml --set loop.epochs=1 --resume
     """
+    from accelerate import PartialState
     from rich.console import Console
 
+    from audio_emotion.dataset_scripts.hub import Target, check_access
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
+    from audio_emotion.training.publish import push_model
     from audio_emotion.training.recipe import load_recipe
     from audio_emotion.training.train import train as run
 
     console = Console(stderr=True)
+    target = Target(push_to_hub, "model") if push_to_hub else None
     try:
-        folder = run(load_recipe(config, override), resume=resume)
+        recipe = load_recipe(config, override)
+        if target is not None:
+            check_access(target)
+        folder = run(recipe, resume=resume)
+        console.print(f"The model is in {folder}")
+        if target is not None and PartialState().is_main_process:
+            console.print(f"Pushed: {push_model(folder, target)}", soft_wrap=True)
     except AudioEmotionError as error:
         console.print(f"[red]error:[/red] {error}")
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         console.print("Stopped. Run the same command with --resume to go on from the last checkpoint.")
         raise typer.Exit(130) from None
-    console.print(f"The model is in {folder}")
