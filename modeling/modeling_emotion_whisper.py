@@ -192,7 +192,11 @@ class EmotionWhisperModel(EmotionWhisperPreTrainedModel):
 
 
 class EmotionWhisperForAudioClassification(AdapterLabelsMixin, EmotionWhisperPreTrainedModel):
-    """Emotion logits for every frame and for the clip, with Matryoshka heads on the encoder's frame vectors."""
+    """Emotion logits for every frame and for the clip, with Matryoshka heads on the encoder's frame vectors.
+
+    transformers' Trainer takes every argument with "label" in its name for a label that each batch must have: give it
+    `TrainingArguments(label_names=["labels"])`, or it evaluates without a loss.
+    """
 
     accepts_loss_kwargs = False
     """The loss is a mean: a Trainer that accumulates gradients has to divide it by the number of steps."""
