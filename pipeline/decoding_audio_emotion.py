@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import shutil
 import tempfile
 import urllib.error
@@ -37,6 +38,10 @@ except ImportError:
 BLOCK_S = 10.0
 URL_TIMEOUT_S = 30.0
 MAX_CHANNELS = 64
+TOLERATED_LOSS_S = 0.025
+"""A WAV header may be off by a few bytes; more than this is a recording that lost its end."""
+STREAMED_SIZE = 0x7FFF0000
+"""From here on a WAV's data size means "unknown": it was written into a pipe."""
 INTEGER_SCALES = {"int8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31}
 READABLE = "WAV, FLAC, OGG, Opus and MP3 are read out of the box, M4A and WebM after `pip install av`"
 
@@ -288,6 +293,8 @@ def _num_bytes(file: Any) -> int:
 
 def _soundfile_blocks(sound: Any, block_s: float, name: str) -> Iterator[np.ndarray]:
     """Blocks of an open sound file; a file that ends before its header says so is an error, never a silent cut."""
+    if _num_missing_from_wav(sound) > TOLERATED_LOSS_S * sound.samplerate:
+        raise AudioDecodingError(_damaged(name, sound.frames, sound, "the file ends early"))
     num_samples = max(1, round(block_s * sound.samplerate))
     num_read = 0
     while True:
@@ -304,11 +311,23 @@ def _soundfile_blocks(sound: Any, block_s: float, name: str) -> Iterator[np.ndar
 
 
 def _damaged(name: str, num_read: int, sound: Any, reason: str) -> str:
+    num_declared = sound.frames + _num_missing_from_wav(sound)
     return (
         f"{name} is truncated or damaged: {num_read / sound.samplerate:.2f} s of "
-        f"{sound.frames / sound.samplerate:.2f} s could be decoded ({reason.strip().rstrip('.')}). "
+        f"{num_declared / sound.samplerate:.2f} s could be decoded ({reason.strip().rstrip('.')}). "
         "Copy or export the file again."
     )
+
+
+def _num_missing_from_wav(sound: Any) -> int:
+    """Samples that a WAV header declares and the file lacks; libsndfile notes that in its log and reads on."""
+    sizes = re.search(r"^data : (\d+) \(should be (\d+)\)", sound.extra_info, re.MULTILINE)
+    if sound.format not in ("WAV", "WAVEX") or sizes is None or sound.frames == 0:
+        return 0
+    declared, actual = (int(size) for size in sizes.groups())
+    if declared >= STREAMED_SIZE:
+        return 0
+    return max(0, (declared - actual) * sound.frames // actual)
 
 
 def _open_with_av(file: Any, name: str, stack: contextlib.ExitStack) -> tuple[int, Iterator[np.ndarray]]:

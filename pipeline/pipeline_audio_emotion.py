@@ -272,7 +272,7 @@ class AudioEmotionPipeline(ChunkPipeline):
         outputs = self.model(**features)
         return {name: outputs[name].float() for name in ("logits", "frame_logits", "frame_log_weights")}
 
-    def postprocess(
+    def postprocess(  # type: ignore[override]  # the options by name, where the base class has any
         self,
         model_outputs: Any,
         return_timestamps: bool | float | str = False,
@@ -280,7 +280,6 @@ class AudioEmotionPipeline(ChunkPipeline):
         labels: Sequence[str] | None = None,
         prior: str | Mapping[str, float] = "train",
         segments: Sequence[Mapping[str, Any]] | None = None,
-        **postprocess_parameters: Any,
     ) -> Any:
         """Shape a `ScoredRecording` into the answer that `__call__` describes."""
         recording: ScoredRecording = model_outputs

@@ -168,6 +168,37 @@ def test_sources_have_names() -> None:
     assert describe_source(io.BytesIO()) == "the audio file object"
 
 
+@pytest.mark.parametrize("fault", ["streamed", "two bytes short"])
+def test_wav_headers_that_are_off_are_read(tmp_path: Path, speech: Any, fault: str) -> None:
+    data = write(tmp_path / "whole.wav", speech(1.0), 16000).read_bytes()
+    size = b"\xff" * 4 if fault == "streamed" else data[40:44]
+    body = data[44:] if fault == "streamed" else data[44:-2]
+    assert abs(len(decode_audio(data[:40] + size + body)) - 16000) <= 1
+
+
+def test_m4a_is_read_where_pyav_is_installed(tmp_path: Path, speech: Any) -> None:
+    av = pytest.importorskip("av", reason="needs PyAV, the extra `video`")
+    samples = np.stack([speech(1.0, 48000), np.zeros(48000, np.float32)])
+    with av.open(str(tmp_path / "call.m4a"), "w") as container:
+        stream = container.add_stream("aac", rate=48000, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
+        frame.sample_rate = 48000
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    decoded = decode_audio(tmp_path / "call.m4a")
+    expected = decode_audio({"array": samples, "sampling_rate": 48000})
+    assert abs(len(decoded) - 16000) < 1000  # AAC pads to whole frames
+    shift = np.argmax(np.correlate(decoded[:8000], expected[1000:6000], "valid")) - 1000
+    assert np.corrcoef(decoded[1000 + shift : 6000 + shift], expected[1000:6000])[0, 1] > 0.9
+    with pytest.raises(AudioDecodingError, match=r"notes\.wav cannot be read as audio .*; PyAV: "):
+        decode_audio(_text_file(tmp_path / "notes.wav"))
+
+
+def _text_file(path: Path) -> Path:
+    path.write_text("Dear diary, " * 100)
+    return path
+
+
 class TestBadAudio:
     """Each fault is an AudioDecodingError that says what was wrong."""
 
@@ -189,8 +220,9 @@ class TestBadAudio:
         self.fails(b"", "is empty: 0 bytes")
 
     def test_text_renamed_to_wav(self, tmp_path: Path) -> None:
-        (tmp_path / "notes.wav").write_text("Dear diary, " * 100)
-        self.fails(tmp_path / "notes.wav", r"notes\.wav cannot be read as audio.*WAV, FLAC, OGG, Opus and MP3")
+        self.fails(
+            _text_file(tmp_path / "notes.wav"), r"notes\.wav cannot be read as audio.*WAV, FLAC, OGG, Opus and MP3"
+        )
 
     def test_headerless_raw_file(self, tmp_path: Path) -> None:
         (tmp_path / "take.raw").write_bytes(bytes(3200))
@@ -215,6 +247,12 @@ class TestBadAudio:
         path = tmp_path / "cut.flac"
         path.write_bytes(data[: int(kept * len(data))])
         self.fails(path, r"cut\.flac is truncated or damaged: .* s of 3\.00 s")
+
+    @pytest.mark.parametrize("channels", [1, 2])
+    def test_truncated_wav(self, tmp_path: Path, speech: Any, channels: int) -> None:
+        data = write(tmp_path / "whole.wav", np.stack([speech(3.0)] * channels, axis=1), 16000).read_bytes()
+        (tmp_path / "cut.wav").write_bytes(data[: len(data) // 3])
+        self.fails(tmp_path / "cut.wav", r"cut\.wav is truncated or damaged: 1\.00 s of 3\.00 s")
 
     @pytest.mark.parametrize("shape", [(), (2, 3, 400), (8, 16000)])
     def test_wrong_rank(self, shape: tuple[int, ...]) -> None:

@@ -92,7 +92,7 @@ def analyze(
     def report(error: AudioEmotionError) -> None:
         messages.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True, highlight=False)
 
-    options = {
+    options: dict[str, Any] = {
         "return_timestamps": True if window is None else window,
         "labels": _comma_list(labels),
         "prior": _parse_prior(prior),
