@@ -55,7 +55,7 @@ types: $(INSTALLED) ## check types (mypy strict)
 
 package: $(INSTALLED) ## build the sdist and the wheel into dist/, and check them
 	@rm -rf build dist
-	@$(BIN)/python -m build --no-isolation . > /dev/null
+	@log=$$($(BIN)/python -m build --no-isolation . 2>&1) || { echo "$$log"; exit 1; }
 	@AUDIO_EMOTION_DIST=dist $(BIN)/python -m pytest -m "" tests/test_wheel.py
 	@ls -lh dist | awk 'NR > 1 { print "dist/" $$9, $$5 }'
 
