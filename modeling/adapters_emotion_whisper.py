@@ -1,4 +1,4 @@
-"""Adapters that bring labels of their own: each has its head and its label config, and the base model stays as it is."""
+"""Adapters that bring labels of their own: each has its head and its label config; the base model stays as it is."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class AdapterLabelsMixin(PreTrainedModel):
     def load_adapter(
         self, peft_model_id: Any = None, adapter_name: str | None = None, *args: Any, **kwargs: Any
     ) -> Any:
-        """Loads an adapter as transformers does, with the labels of its `label_config.json`, and makes it the active one.
+        """Loads an adapter as transformers does, with the labels of its `label_config.json`, and answers with it.
 
         Args:
             peft_model_id: Folder or Hub id of the adapter.

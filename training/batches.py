@@ -14,7 +14,7 @@ from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhi
 from audio_emotion.training.augmentation import mask_features
 from audio_emotion.training.data import ClipTable
 from audio_emotion.training.objectives import Batch
-from audio_emotion.training.recipe import Recipe
+from audio_emotion.training.recipe import RunRecipe
 from audio_emotion.training.sampling import MicroBatch
 from audio_emotion.training.shifts import Rendered, render
 
@@ -26,7 +26,7 @@ class TrainingBatches(Dataset[Batch]):
         self,
         micro_batches: Sequence[MicroBatch],
         clips: ClipTable,
-        recipe: Recipe,
+        recipe: RunRecipe,
         config: EmotionWhisperConfig,
         extractor: EmotionWhisperFeatureExtractor,
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +16,32 @@ from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.recipe import CorpusRecipe
 
-_LABEL_COLUMNS = ["speaker", "distribution", "label_mask", "duration_s", "language"]
+_CLIP_COLUMNS = ("speaker", "duration_s", "language")
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """How the rows of a prepared corpus become labels.
+
+    Attributes:
+        names: what the labels are called.
+        columns: columns of the unified row that are read.
+        read: from those columns of a data set to `labels` and `label_mask`, `(num_rows, num_labels)` each; a row whose
+            mask is all False is no example.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    read: Callable[[Any], tuple[NDArray[np.float32], NDArray[np.bool_]]]
+
+
+def _read_emotions(rows: Any) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    columns = rows.with_format("numpy")[:]
+    return np.asarray(columns["distribution"], dtype=np.float32), np.asarray(columns["label_mask"], dtype=bool)
+
+
+EMOTION_LABELS = LabelRule(EMOTIONS, ("distribution", "label_mask"), _read_emotions)
+"""The eight emotions' soft labels."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +53,9 @@ class ClipTable:
         corpus_index: `(num_clips,)`, into `corpora`.
         row_index: `(num_clips,)`, row inside the corpus's data set.
         speakers: one `"corpus/speaker"` a clip, or None where the speaker is unknown.
-        distribution: `(num_clips, 8)`, the soft labels.
-        label_mask: `(num_clips, 8)`, the classes that the clip's corpus can express.
+        label_names: what the columns of `labels` stand for.
+        labels: `(num_clips, num_labels)`: soft labels, each row a distribution, or independent intensities in 0..1.
+        label_mask: `(num_clips, num_labels)`: the classes that the clip's corpus can express, or the known intensities.
         duration_s: `(num_clips,)`.
         languages: BCP 47 tag of every clip.
     """
@@ -37,7 +64,8 @@ class ClipTable:
     corpus_index: NDArray[np.int64]
     row_index: NDArray[np.int64]
     speakers: tuple[str | None, ...]
-    distribution: NDArray[np.float32]
+    label_names: tuple[str, ...]
+    labels: NDArray[np.float32]
     label_mask: NDArray[np.bool_]
     duration_s: NDArray[np.float64]
     languages: tuple[str, ...]
@@ -57,7 +85,7 @@ class ClipTable:
     @cached_property
     def emotion(self) -> NDArray[np.int64]:
         """`(num_clips,)`: the most probable class of every clip."""
-        return np.asarray(self.distribution.argmax(axis=1))
+        return np.asarray(self.labels.argmax(axis=1))
 
     def waveform(self, index: int) -> NDArray[np.float32]:
         """Decode one clip: `(num_samples,)` at the prepared 16 kHz."""
@@ -66,54 +94,60 @@ class ClipTable:
         return samples
 
 
-def load_clips(corpora: list[CorpusRecipe], split: str) -> ClipTable:
-    """Read one split of several prepared corpora.
+def load_clips(corpora: list[CorpusRecipe], split: str, rule: LabelRule = EMOTION_LABELS) -> ClipTable:
+    """Read one split of several prepared corpora; rows without any label are left out.
 
     Args:
         corpora: folders or Hub repositories and the corpus's name in each.
         split: `"train"`, `"validation"` or `"test"`. A corpus without that split contributes nothing.
+        rule: which labels.
 
     Raises:
-        RecipeError: if a corpus cannot be read, if none has the split, or if a corpus's label mask is all zero.
+        RecipeError: if a corpus cannot be read, or if none has labelled clips in the split.
     """
-    parts = [(number, corpus, _read_split(corpus, split)) for number, corpus in enumerate(corpora)]
-    found = [(number, corpus, data) for number, corpus, data in parts if data is not None and len(data)]
+    found = []
+    for number, corpus in enumerate(corpora):
+        data = read_split(corpus, split, rule.columns)
+        if data is None or not len(data):
+            continue
+        labels, label_mask = rule.read(data.select_columns(list(rule.columns)))
+        labelled = np.flatnonzero(label_mask.any(axis=1))
+        if len(labelled):
+            rows = data.select_columns(list(_CLIP_COLUMNS)).with_format("numpy")[:]
+            found.append((number, data, rows, labels[labelled], label_mask[labelled], labelled))
     if not found:
-        raise RecipeError(f"no corpus of {[corpus.name for corpus in corpora]} has a {split!r} split with clips in it")
-    labels = [data.select_columns(_LABEL_COLUMNS).with_format("numpy")[:] for _, _, data in found]
-    masks = [np.asarray(columns["label_mask"], dtype=bool) for columns in labels]
-    for (_, corpus, _), mask in zip(found, masks, strict=True):
-        if not mask.any(axis=1).all():
-            raise RecipeError(
-                f"{corpus.path}: corpus {corpus.name!r} has a clip whose label_mask allows no class; prepare it again"
-            )
+        raise RecipeError(
+            f"no corpus of {[corpus.name for corpus in corpora]} has a {split!r} split with labelled clips in it"
+        )
+    datasets: list[Any] = [None] * len(corpora)
+    for number, data, *_ in found:
+        datasets[number] = data.select_columns(["audio"])
     return ClipTable(
         corpora=tuple(corpus.name for corpus in corpora),
-        corpus_index=np.concatenate([np.full(len(data), number) for number, _, data in found]),
-        row_index=np.concatenate([np.arange(len(data)) for _, _, data in found]),
+        corpus_index=np.concatenate([np.full(len(labelled), number) for number, *_, labelled in found]),
+        row_index=np.concatenate([labelled for *_, labelled in found]),
         speakers=tuple(
-            f"{corpus.name}/{speaker}" if speaker is not None else None
-            for (_, corpus, _), columns in zip(found, labels, strict=True)
-            for speaker in columns["speaker"]
+            f"{corpora[number].name}/{rows['speaker'][index]}" if rows["speaker"][index] is not None else None
+            for number, _, rows, _, _, labelled in found
+            for index in labelled
         ),
-        distribution=np.concatenate([np.asarray(columns["distribution"], dtype=np.float32) for columns in labels]),
-        label_mask=np.concatenate(masks),
-        duration_s=np.concatenate([np.asarray(columns["duration_s"], dtype=np.float64) for columns in labels]),
-        languages=tuple(str(language) for columns in labels for language in columns["language"]),
-        _datasets=_by_number(
-            [data.select_columns(["audio"]) for _, _, data in found], [n for n, _, _ in found], len(corpora)
+        label_names=rule.names,
+        labels=np.concatenate([labels for _, _, _, labels, _, _ in found]),
+        label_mask=np.concatenate([label_mask for *_, label_mask, _ in found]),
+        duration_s=np.concatenate(
+            [np.asarray(rows["duration_s"], dtype=np.float64)[labelled] for _, _, rows, _, _, labelled in found]
         ),
+        languages=tuple(str(rows["language"][index]) for _, _, rows, _, _, labelled in found for index in labelled),
+        _datasets=tuple(datasets),
     )
 
 
-def _by_number(datasets: list[Any], numbers: list[int], count: int) -> tuple[Any, ...]:
-    table: list[Any] = [None] * count
-    for number, data in zip(numbers, datasets, strict=True):
-        table[number] = data
-    return tuple(table)
+def read_split(corpus: CorpusRecipe, split: str, columns: Sequence[str]) -> Any | None:
+    """One split of a prepared corpus as a data set whose audio is left encoded; None where it has no such split.
 
-
-def _read_split(corpus: CorpusRecipe, split: str) -> Any | None:
+    Raises:
+        RecipeError: if the corpus cannot be read, or lacks one of `columns`.
+    """
     from datasets import Audio, DatasetDict, load_dataset
     from datasets.exceptions import DatasetNotFoundError
 
@@ -127,14 +161,9 @@ def _read_split(corpus: CorpusRecipe, split: str) -> Any | None:
     assert isinstance(data, DatasetDict)
     if split not in data:
         return None
-    missing = {"audio", *_LABEL_COLUMNS} - set(data[split].column_names)
+    missing = {"audio", *_CLIP_COLUMNS, *columns} - set(data[split].column_names)
     if missing:
         raise RecipeError(
             f"{corpus.path}: corpus {corpus.name!r} lacks the columns {sorted(missing)} of the unified row"
-        )
-    width = len(data[split][0]["distribution"]) if len(data[split]) else len(EMOTIONS)
-    if width != len(EMOTIONS):
-        raise RecipeError(
-            f"{corpus.path}: corpus {corpus.name!r} has {width} classes; the unified row has {len(EMOTIONS)}"
         )
     return data[split].cast_column("audio", Audio(decode=False))

@@ -15,6 +15,7 @@ from accelerate import Accelerator
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
+from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from transformers import get_cosine_schedule_with_warmup
@@ -27,9 +28,9 @@ from audio_emotion.training.checkpoints import Progress, list_checkpoints, load_
 from audio_emotion.training.data import ClipTable
 from audio_emotion.training.objectives import Batch, TrainingObjective
 from audio_emotion.training.optimizer import parameter_groups
-from audio_emotion.training.recipe import Recipe
+from audio_emotion.training.recipe import RunRecipe
 from audio_emotion.training.sampling import Step, plan_epoch
-from audio_emotion.training.validation import clip_logits, recall_by_corpus, soft_label_loss, weighted_recall
+from audio_emotion.training.validation import Assess, assess_emotions, clip_logits
 
 
 class TrainingLoop:
@@ -41,9 +42,11 @@ class TrainingLoop:
         extractor: EmotionWhisperFeatureExtractor,
         train: ClipTable,
         validation: ClipTable,
-        recipe: Recipe,
+        recipe: RunRecipe,
+        assess: Assess = assess_emotions,
     ) -> None:
         self.recipe = recipe
+        self.assess = assess
         self.extractor = extractor
         self.train_clips, self.validation_clips = train, validation
         self.folder = Path(recipe.output_dir)
@@ -69,9 +72,9 @@ class TrainingLoop:
         if not checkpoints:
             return
         self.progress, weights, state = load_checkpoint(checkpoints[-1])
-        self._bare.load_state_dict(_with_prefix(weights, "current."))
+        _load_trained(self._bare, _with_prefix(weights, "current."))
         if self.averaged is not None:
-            self.averaged.module.load_state_dict(_with_prefix(weights, "averaged."))
+            _load_trained(self.averaged.module, _with_prefix(weights, "averaged."))
             self.averaged.n_averaged.fill_(self.progress.total_steps)
         self.optimizer.load_state_dict(state["optimizer"])
         self.scheduler.load_state_dict(state["scheduler"])
@@ -173,21 +176,12 @@ class TrainingLoop:
         """Score the validation clips with the averaged weights and keep them if they are the best so far."""
         model = self.model
         logits = clip_logits(model, self.extractor, self.validation_clips, self.recipe.loop.frames_per_batch)
-        recalls = recall_by_corpus(logits, self.validation_clips)
-        score = weighted_recall(recalls, self.validation_clips)
-        loss = soft_label_loss(logits, self.validation_clips)
-        self._log(
-            {
-                "validation_loss": loss,
-                "validation_uar": score,
-                **{f"uar_{name}": value for name, value in recalls.items()},
-            }
-        )
-        details = ", ".join(f"{name} {value:.3f}" for name, value in recalls.items())
-        self.console.print(f"step {self.progress.total_steps}: validation loss {loss:.4f}, UAR {score:.4f} ({details})")
+        assessment = self.assess(logits, self.validation_clips)
+        self._log(assessment.values)
+        self.console.print(f"step {self.progress.total_steps}: {assessment.text}")
         self.progress.stale_validations += 1
-        if score > self.progress.best_score:
-            self.progress.best_score, self.progress.stale_validations = score, 0
+        if assessment.score > self.progress.best_score:
+            self.progress.best_score, self.progress.stale_validations = assessment.score, 0
             if self.accelerator.is_main_process:
                 model.save_pretrained(self.folder / "best")
                 self.extractor.save_pretrained(self.folder / "best")
@@ -195,9 +189,9 @@ class TrainingLoop:
 
     def _save(self) -> None:
         if self.accelerator.is_main_process:
-            weights = {f"current.{name}": tensor for name, tensor in self._bare.state_dict().items()}
+            weights = {f"current.{name}": tensor for name, tensor in _trained(self._bare).items()}
             if self.averaged is not None:
-                weights |= {f"averaged.{name}": tensor for name, tensor in self.averaged.module.state_dict().items()}
+                weights |= {f"averaged.{name}": tensor for name, tensor in _trained(self.averaged.module).items()}
             state: dict[str, Any] = {"optimizer": self.optimizer.state_dict(), "scheduler": self.scheduler.state_dict()}
             if self.accelerator.scaler is not None:
                 state["scaler"] = self.accelerator.scaler.state_dict()
@@ -237,6 +231,23 @@ class TrainingLoop:
 
 def _averaged(objective: TrainingObjective, decay: float) -> AveragedModel:
     return AveragedModel(objective, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+
+
+def _trained(module: nn.Module) -> dict[str, torch.Tensor]:
+    """What training changes: a checkpoint leaves out the frozen weights, which come with the base model."""
+    return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad} | dict(
+        module.named_buffers()
+    )
+
+
+def _load_trained(module: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    missing = _trained(module).keys() - weights.keys()
+    if missing:
+        raise AudioEmotionError(
+            f"the checkpoint lacks {sorted(missing)[:3]} ({len(missing)} weights in all): it belongs to another recipe; "
+            "resume with the recipe.yaml of its run"
+        )
+    module.load_state_dict(weights, strict=False)
 
 
 def _with_prefix(weights: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""What is minimised: soft cross-entropy of clips and frames at every Matryoshka width, and the terms a recipe adds."""
+"""What is minimised: the loss of clips and frames at every Matryoshka width, and the terms a recipe adds."""
 
 from __future__ import annotations
 
@@ -9,13 +9,22 @@ from audio_emotion.modeling.losses_emotion_whisper import soft_cross_entropy
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification, EmotionWhisperOutput
 from audio_emotion.training.adversarial import IdentityAdversary, virtual_adversarial_loss
 from audio_emotion.training.contrastive import SoftContrast, posterior_disagreement
+from audio_emotion.training.intensity_losses import IntensityLoss
 from audio_emotion.training.recipe import ObjectiveRecipe
 
 Batch = dict[str, torch.Tensor]
 
 
 class TrainingObjective(nn.Module):
-    """The model and its loss terms in one module, so that data-parallel wrappers see one forward pass."""
+    """The model and its loss terms in one module, so that data-parallel wrappers see one forward pass.
+
+    Args:
+        model: the model, whose labels are distributions or, with `intensity_loss`, intensities.
+        recipe: weights of the terms.
+        num_corpora: for the adversary.
+        num_speakers: for the adversary.
+        intensity_loss: of the pooled scores against independent intensities, in place of the cross-entropies.
+    """
 
     def __init__(
         self,
@@ -23,9 +32,11 @@ class TrainingObjective(nn.Module):
         recipe: ObjectiveRecipe,
         num_corpora: int,
         num_speakers: int,
+        intensity_loss: IntensityLoss | None = None,
     ) -> None:
         super().__init__()
         self.model = model
+        self.intensity_loss = intensity_loss
         self.recipe = recipe
         width = model.config.d_model
         self.corpus_adversary = IdentityAdversary(width, num_corpora) if recipe.corpus_adversarial > 0 else None
@@ -68,7 +79,9 @@ class TrainingObjective(nn.Module):
         return {name: getattr(recipe, name) * term for name, term in terms.items() if getattr(recipe, name) > 0}
 
     def _supervised(self, views: list[EmotionWhisperOutput], batch: Batch) -> dict[str, torch.Tensor]:
-        """Pooled and frame cross-entropy, means over views and widths, times the rows that each mean is over."""
+        """Pooled and frame losses, means over views and widths, times the rows that each mean is over."""
+        if self.intensity_loss is not None:
+            return {"pooled": self._intensities(views, batch, self.intensity_loss)}
         labels, frame_labels, label_mask = batch["labels"], batch["frame_labels"], batch["label_mask"]
         labelled = frame_labels.sum(-1) > 0  # (batch, num_frames)
         frame_share = labelled / labelled.sum(1, keepdim=True).clamp_min(1)  # sums to 1 an item
@@ -87,6 +100,17 @@ class TrainingObjective(nn.Module):
             "pooled": torch.stack(pooled).mean() * len(labels),
             "frame": torch.stack(frame).mean() * frame_share.sum(),
         }
+
+    def _intensities(
+        self, views: list[EmotionWhisperOutput], batch: Batch, intensity_loss: IntensityLoss
+    ) -> torch.Tensor:
+        """The loss of the pooled scores alone: a frame has no intensity of its own."""
+        losses = [
+            intensity_loss(logits.float().sigmoid(), batch["labels"], batch["label_mask"])
+            for view in views
+            for logits in self.model.head.all_widths(view.embeddings)
+        ]
+        return torch.stack(losses).mean() * len(batch["labels"])
 
     @staticmethod
     def _consistency(

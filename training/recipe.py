@@ -6,19 +6,25 @@ The resolved recipe is saved beside every checkpoint, so that a run can be read,
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 
+SHIPPED = Path(__file__).with_name("recipes")
 
-class _Section(BaseModel):
+AnyRecipe = TypeVar("AnyRecipe", bound="RunRecipe")
+
+
+class Section(BaseModel):
+    """A part of a recipe: frozen, without unknown keys or values that are not finite."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class ModelRecipe(_Section):
+class ModelRecipe(Section):
     """Which encoder to start from and what the head looks like.
 
     Attributes:
@@ -40,7 +46,7 @@ class ModelRecipe(_Section):
     final_dropout: float = Field(default=0.1, ge=0, lt=1)
 
 
-class CorpusRecipe(_Section):
+class CorpusRecipe(Section):
     """One prepared corpus to train on.
 
     Attributes:
@@ -54,7 +60,7 @@ class CorpusRecipe(_Section):
     weight: float = Field(default=1.0, gt=0)
 
 
-class SamplingRecipe(_Section):
+class SamplingRecipe(Section):
     """How often a clip is drawn.
 
     A corpus of `n` clips gets a share proportional to `weight * n ** corpus_temperature`; inside a corpus a class with
@@ -66,7 +72,7 @@ class SamplingRecipe(_Section):
     class_temperature: float = Field(default=0.25, ge=0, le=1)
 
 
-class ShiftRecipe(_Section):
+class ShiftRecipe(Section):
     """Temporal emotion shifts: clips joined into one item with known boundaries.
 
     Attributes:
@@ -84,7 +90,7 @@ class ShiftRecipe(_Section):
     max_pause_s: float = Field(default=0.3, ge=0)
 
 
-class AugmentationRecipe(_Section):
+class AugmentationRecipe(Section):
     """Waveform and feature augmentation; each probability switches one ingredient.
 
     `speed` draws a factor from 1 +- `speed_range` (tempo and pitch together); `noise` adds coloured noise at a
@@ -107,7 +113,7 @@ class AugmentationRecipe(_Section):
     time_mask_s: float = Field(default=0.2, ge=0)
 
 
-class ObjectiveRecipe(_Section):
+class ObjectiveRecipe(Section):
     """Weights of the loss terms; 0 switches a term off.
 
     Attributes:
@@ -138,7 +144,7 @@ class ObjectiveRecipe(_Section):
         return 2 if self.consistency > 0 or self.contrastive > 0 else 1
 
 
-class OptimizerRecipe(_Section):
+class OptimizerRecipe(Section):
     """AdamW with a warm-up and a cosine; lower layers learn more slowly by `layer_decay` a layer."""
 
     learning_rate: float = Field(default=8e-5, gt=0)
@@ -150,7 +156,7 @@ class OptimizerRecipe(_Section):
     freeze_front: bool = False
 
 
-class LoopRecipe(_Section):
+class LoopRecipe(Section):
     """Length and bookkeeping of a run.
 
     Attributes:
@@ -178,13 +184,12 @@ class LoopRecipe(_Section):
     log_with: str | None = None
 
 
-class Recipe(_Section):
-    """Everything that decides a training run."""
+class RunRecipe(Section):
+    """What every run of the loop needs, whatever it starts from."""
 
     name: str
     output_dir: str
     seed: int = Field(default=0, ge=0)
-    model: ModelRecipe
     data: list[CorpusRecipe]
     sampling: SamplingRecipe = SamplingRecipe()
     shifts: ShiftRecipe = ShiftRecipe()
@@ -192,6 +197,12 @@ class Recipe(_Section):
     objective: ObjectiveRecipe = ObjectiveRecipe()
     optimizer: OptimizerRecipe = OptimizerRecipe()
     loop: LoopRecipe = LoopRecipe()
+
+
+class Recipe(RunRecipe):
+    """Everything that decides a training run from a Whisper encoder."""
+
+    model: ModelRecipe
 
     @field_validator("data")
     @classmethod
@@ -211,10 +222,16 @@ class Recipe(_Section):
 
 
 def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
+    """Read a training recipe; see `read_recipe`."""
+    return read_recipe(Recipe, path, overrides)
+
+
+def read_recipe(kind: type[AnyRecipe], path: str | Path, overrides: list[str] | None = None) -> AnyRecipe:
     """Read a recipe from YAML.
 
     Args:
-        path: the YAML file.
+        kind: what the recipe is for.
+        path: the YAML file; where there is none of this path, the shipped recipe of this name.
         overrides: `section.key=value` strings, the value in YAML, applied on top of the file.
 
     Raises:
@@ -222,6 +239,8 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
             file and key.
     """
     path = Path(path)
+    if not path.exists() and (SHIPPED / path.name).is_file():
+        path = SHIPPED / path.name
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -235,7 +254,7 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
     for override in overrides or []:
         _apply_override(raw, override)
     try:
-        return Recipe.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc'])) or 'recipe'}: {fault['msg']}" for fault in error.errors()
@@ -243,7 +262,7 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
         raise RecipeError(f"{path}: {faults}") from error
 
 
-def save_recipe(recipe: Recipe, path: str | Path) -> None:
+def save_recipe(recipe: RunRecipe, path: str | Path) -> None:
     """Write the resolved recipe as YAML."""
     Path(path).write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
 

@@ -12,11 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
 from audio_emotion.training.data import ClipTable
-from audio_emotion.training.recipe import CorpusRecipe, Recipe, SamplingRecipe, ShiftRecipe
-
-_NEUTRAL = EMOTIONS.index("neutral")
+from audio_emotion.training.recipe import CorpusRecipe, RunRecipe, SamplingRecipe, ShiftRecipe
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ def clip_probabilities(clips: ClipTable, corpora: list[CorpusRecipe], sampling: 
         members = np.flatnonzero(clips.corpus_index == number)
         if len(members) == 0:
             continue
-        counts = np.bincount(emotion[members], minlength=len(EMOTIONS)).astype(np.float64)
+        counts = np.bincount(emotion[members], minlength=clips.labels.shape[1]).astype(np.float64)
         class_share = np.where(counts > 0, np.maximum(counts, 1) ** sampling.class_temperature, 0.0)
         class_share /= class_share.sum()
         corpus_share = corpus.weight * len(members) ** sampling.corpus_temperature
@@ -48,12 +45,12 @@ def clip_probabilities(clips: ClipTable, corpora: list[CorpusRecipe], sampling: 
 
 
 def class_prior(clips: ClipTable, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`(8,)`: the mean soft label of the sampled mix, the prior that a model trained on it embodies."""
-    prior = probabilities @ clips.distribution
+    """`(num_labels,)`: the mean soft label of the sampled mix, the prior that a model trained on it embodies."""
+    prior = probabilities @ clips.labels
     return np.asarray(prior / prior.sum())
 
 
-def plan_epoch(clips: ClipTable, recipe: Recipe, epoch: int, num_processes: int = 1) -> list[Step]:
+def plan_epoch(clips: ClipTable, recipe: RunRecipe, epoch: int, num_processes: int = 1) -> list[Step]:
     """Draw an epoch's items and lay them out in optimiser steps.
 
     Inside a step the items are sorted by length and cut into micro-batches of at most `loop.frames_per_batch` padded
@@ -105,6 +102,7 @@ class _Partners:
         for index, group in enumerate(self._group):
             self._by_class[group][int(emotion[index])].append(index)
         self._emotion = emotion
+        self._neutral = clips.label_names.index("neutral") if "neutral" in clips.label_names else -1
 
     def draw(self, current: int, rng: np.random.Generator) -> int | None:
         """A clip of another emotion: neutral every second time if that is a change, else any class alike."""
@@ -112,7 +110,8 @@ class _Partners:
         others = [emotion for emotion in sorted(classes) if emotion != self._emotion[current]]
         if not others:
             return None
-        emotion = _NEUTRAL if _NEUTRAL in others and rng.random() < 0.5 else others[rng.integers(len(others))]
+        to_neutral = self._neutral in others and rng.random() < 0.5
+        emotion = self._neutral if to_neutral else others[rng.integers(len(others))]
         return classes[emotion][rng.integers(len(classes[emotion]))]
 
 

@@ -35,9 +35,10 @@ class Rendered:
 
     Attributes:
         views: augmented versions of one sound, each `(num_samples,)` at 16 kHz.
-        frame_labels: `(num_frames, 8)`; a row of zeros is a frame without a target (silence around and between clips).
-        label: `(8,)`, the mean target of the labelled frames.
-        label_mask: `(8,)`, the classes that every joined clip's corpus can express.
+        frame_labels: `(num_frames, num_labels)`; a row of zeros is a frame without a target (silence around and between
+            clips).
+        label: `(num_labels,)`, the mean target of the labelled frames.
+        label_mask: `(num_labels,)`, the classes that every joined clip's corpus can express.
     """
 
     views: tuple[Waveform, ...]
@@ -50,7 +51,7 @@ class Rendered:
 class _Segment:
     waveform: Waveform
     active: tuple[int, int]
-    distribution: NDArray[np.float32]
+    label: NDArray[np.float32]
 
 
 def render(
@@ -80,17 +81,12 @@ def render(
     waveform = waveform[: config.window_samples]
     views = tuple(augment_waveform(waveform, sampling_rate, augmentation, rng) for _ in range(num_views))
     centres = (np.arange(config.num_frames(len(waveform))) + 0.5) * config.frame_samples
-    frame_labels = sum(
-        (
-            np.interp(centres, *envelope, left=0.0, right=0.0)[:, None] * segment.distribution
-            for segment, envelope in zip(segments, envelopes, strict=True)
-        ),
-        start=np.zeros((len(centres), clips.distribution.shape[1])),
-    )
-    labelled = frame_labels.sum(axis=1) > 1e-3
-    frame_labels[labelled] /= frame_labels[labelled].sum(axis=1, keepdims=True)
-    frame_labels[~labelled] = 0.0
-    label = frame_labels[labelled].mean(axis=0) if labelled.any() else segments[0].distribution
+    shares = np.stack([np.interp(centres, *envelope, left=0.0, right=0.0) for envelope in envelopes], axis=1)
+    labelled = shares.sum(axis=1) > 1e-3  # shares: (num_frames, num_segments)
+    shares[labelled] /= shares[labelled].sum(axis=1, keepdims=True)
+    shares[~labelled] = 0.0
+    frame_labels = shares @ np.stack([segment.label for segment in segments])  # (num_frames, num_labels)
+    label = frame_labels[labelled].mean(axis=0) if labelled.any() else segments[0].label
     return Rendered(
         views=views,
         frame_labels=frame_labels.astype(np.float32),
@@ -114,7 +110,7 @@ def _segment(
     if trim:
         waveform, start, end = waveform[start:end], 0, end - start
     level_db = -23.0 + rng.uniform(-_GAIN_JITTER_DB, _GAIN_JITTER_DB)
-    return _Segment(match_level(waveform, level_db), (start, end), clips.distribution[index])
+    return _Segment(match_level(waveform, level_db), (start, end), clips.labels[index])
 
 
 def _lay_out(

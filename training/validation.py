@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,6 +18,34 @@ from audio_emotion.training.metrics.classification import confusion_matrix, unwe
 Array = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Assessment:
+    """What validation says of a model.
+
+    Attributes:
+        score: what chooses among checkpoints; higher is better.
+        values: numbers for the log, by name.
+        text: the same for people.
+    """
+
+    score: float
+    values: dict[str, float]
+    text: str
+
+
+Assess = Callable[[Array, ClipTable], Assessment]
+"""From pooled logits `(num_clips, num_labels)` of validation clips to an `Assessment`."""
+
+
+def assess_emotions(logits: Array, clips: ClipTable) -> Assessment:
+    """Unweighted average recall and soft-label loss over the corpora."""
+    recalls = recall_by_corpus(logits, clips)
+    score, loss = weighted_recall(recalls, clips), soft_label_loss(logits, clips)
+    values = {"validation_loss": loss, "validation_uar": score, **{f"uar_{name}": uar for name, uar in recalls.items()}}
+    details = ", ".join(f"{name} {value:.3f}" for name, value in recalls.items())
+    return Assessment(score, values, f"validation loss {loss:.4f}, UAR {score:.4f} ({details})")
+
+
 @torch.inference_mode()
 def clip_logits(
     model: EmotionWhisperForAudioClassification,
@@ -27,7 +56,7 @@ def clip_logits(
     """Pooled logits of every clip, `(num_clips, num_labels)`, scored in batches of similar length, as they are."""
     was_training = model.training
     model.train(False)
-    logits = np.zeros(clips.distribution.shape, dtype=np.float64)
+    logits = np.zeros((len(clips), model.config.num_labels), dtype=np.float64)
     for indices in _by_length(clips.duration_s, frames_per_batch):
         waveforms = [clips.waveform(index)[: model.config.window_samples] for index in indices]
         encoded = extractor(waveforms, sampling_rate=model.config.sampling_rate, return_tensors="pt")
@@ -77,9 +106,7 @@ def weighted_recall(recalls: dict[str, float], clips: ClipTable) -> float:
 def soft_label_loss(logits: Array, clips: ClipTable, temperature: float = 1.0) -> float:
     """Mean cross-entropy to the soft labels, every corpus weighing the same."""
     log_probabilities = masked_log_probabilities(logits / temperature, clips.label_mask)
-    losses = -np.where(
-        clips.label_mask, clips.distribution * np.where(clips.label_mask, log_probabilities, 0.0), 0.0
-    ).sum(1)
+    losses = -np.where(clips.label_mask, clips.labels * np.where(clips.label_mask, log_probabilities, 0.0), 0.0).sum(1)
     return float(np.mean([losses[clips.corpus_index == number].mean() for number in np.unique(clips.corpus_index)]))
 
 
