@@ -27,9 +27,14 @@ class Record:
         self.line = line
         self.fields = fields
 
+    @property
+    def place(self) -> str:
+        """File and line."""
+        return f"{self.path}, line {self.line}"
+
     def error(self, message: str) -> CorpusError:
         """Make the error that says what is wrong in this record."""
-        return CorpusError(f"{self.path}, line {self.line}: {message}")
+        return CorpusError(f"{self.place}: {message}")
 
     def get(self, field: str) -> str | None:
         """Text of a field without surrounding space; None where it is missing or empty."""

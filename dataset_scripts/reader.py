@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from audio_emotion.dataset_scripts.corpus import Annotation, Clip, CorpusInfo, Report, Skip, Speaker
+from audio_emotion.dataset_scripts.label_files import Record
 from audio_emotion.dataset_scripts.schema import EMOTIONS, SPLITS
 from audio_emotion.dataset_scripts.soft_labels import SoftLabel, from_votes, graded, mask_of, smoothed
 from audio_emotion.dataset_scripts.splits import HashedSpeakers, SplitRule
@@ -258,9 +259,9 @@ class CorpusReader:
             seen = "".join(f"\n  {finding.where}: {finding.reason}" for finding in report.findings[:3])
             raise CorpusError(f"{self.source}: none of {len(paths)} audio files is a clip. {self._wanted()}{seen}")
         if not self.labels_beyond_audio:
-            for key in rows:
+            for key, row in rows.items():
                 if key not in self._keys_used:
-                    report.add("no audio", key, "it has labels, and no audio file asks for them")
+                    report.add("no audio", key, f"it has labels{_place(row)}, and no audio file asks for them")
 
     def clip(self, relative_path: str) -> Clip | Skip:
         """Read one clip by its path from `source`; the file itself is not opened.
@@ -358,6 +359,12 @@ def get_reader(name: str) -> type[CorpusReader]:
         if isinstance(value, type) and issubclass(value, CorpusReader) and value.__module__ == module.__name__
     )
     return reader
+
+
+def _place(row: Any) -> str:
+    """Where a label file says something, in brackets; nothing where the reader keeps no records."""
+    record = row[0] if isinstance(row, list) and row else row
+    return f" ({record.place})" if isinstance(record, Record) else ""
 
 
 def _printable(path: str) -> str:

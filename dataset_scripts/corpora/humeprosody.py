@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from audio_emotion.dataset_scripts.corpus import Annotation, CorpusInfo
-from audio_emotion.dataset_scripts.label_files import Record, read_table, rows_by
+from audio_emotion.dataset_scripts.label_files import Record, read_table
 from audio_emotion.dataset_scripts.reader import CorpusReader, without_suffix
 from audio_emotion.dataset_scripts.soft_labels import NO_CATEGORIES
 
@@ -55,11 +55,18 @@ class HumeProsody(CorpusReader):
     example = "wav/00001.wav"
 
     def read_labels(self) -> Mapping[str, Record]:
-        """Read the three tables."""
+        """Read the three tables; of two rows with one file name the first counts, and the other is reported."""
         test = self.find("test.unmasked.csv") or self.require("test.csv")
-        paths = (self.require("train.csv"), self.require("devel.csv"), test)
-        records = (record for path in paths for record in read_table(path, TARGETS))
-        return rows_by(records, lambda record: without_suffix(record.text(next(iter(record.fields)))))
+        rows: dict[str, Record] = {}
+        for path in (self.require("train.csv"), self.require("devel.csv"), test):
+            for record in read_table(path, TARGETS):
+                name = record.get(next(iter(record.fields)))
+                first = rows.setdefault(without_suffix(name), record) if name else None
+                if first is None:
+                    self.report.add("no file name", record.place, "its first column is empty")
+                elif first is not record:
+                    self.report.add("duplicate", record.place, f"{name} has a row already: {first.place}")
+        return rows
 
     def annotate(self, name: Mapping[str, str]) -> Annotation:
         """Take a clip's intensities, unless they are masked."""
