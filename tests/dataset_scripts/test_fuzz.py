@@ -20,6 +20,7 @@ from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 AUDIO = encode_samples(np.zeros(16000, dtype=np.float32))
 
 LABELLED = sorted(folder.name for folder in (Path(__file__).parent / "label_samples").iterdir())
+EXAMPLES = 25
 PIECES = (b"", b"\n", b"\t", b",", b'"', b"-1", b"1e999", b"nan", b"\xff", b"\x00", "é".encode())
 
 
@@ -49,7 +50,7 @@ def write(folder: Path, labels: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize("name", list_corpora())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_names(name: str, tmp_path: Path, label_sample: Callable[[str], Any], data: st.DataObject) -> None:
     sample = label_sample(name)
@@ -66,7 +67,7 @@ def test_mutated_names(name: str, tmp_path: Path, label_sample: Callable[[str], 
 
 
 @pytest.mark.parametrize("name", LABELLED)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_mutated_label_files(
     name: str, tmp_path: Path, label_sample: Callable[[str], Any], data: st.DataObject
