@@ -1,4 +1,4 @@
-"""`audio-emotion corpora`: list, check, prepare and push the corpora that have a reader."""
+"""`audio-emotion corpora`: list, check, prepare, mix and push the corpora that have a reader."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FINDINGS_SHOWN = 5
 corpora = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="Bring emotion corpora into one schema: list, check, prepare, push.",
+    help="Bring emotion corpora into one schema: list, check, prepare, mix, push.",
 )
 
 Source = Annotated[
@@ -138,6 +138,47 @@ def prepare(
             failed = True
     if failed:
         raise typer.Exit(1)
+
+
+@corpora.command()
+def mix(
+    folder: Annotated[
+        str, typer.Argument(metavar="DIR", help="The folder that `corpora prepare` wrote.", show_default=False)
+    ],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[CORPUS...]", help="Corpora of the mix.", show_default="all")
+    ] = None,
+    split: Annotated[str | None, typer.Option("--split", help="Only this split.", show_default="all")] = None,
+) -> None:
+    """Show a mix's hours, clips, speakers and languages, and its mean soft label beside the published prior.
+
+    [bold]Example[/bold]
+
+      audio-emotion corpora mix prepared ravdess nemo ased --split train
+    """
+    from rich.console import Console
+
+    from audio_emotion.dataset_scripts.mix import describe_mix
+    from audio_emotion.dataset_scripts.schema import EMOTIONS
+    from audio_emotion.modeling.labels_emotion_whisper import PUBLISHED_CLASS_PRIOR
+    from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
+
+    try:
+        parts = describe_mix(folder, names or (), split)
+    except AudioEmotionError as error:
+        _print_error(Console(stderr=True), error)
+        raise typer.Exit(1) from error
+    amounts = _table("", "corpus", "languages", ">clips", ">hours", ">speakers")
+    for part in parts:
+        amounts.add_row(
+            part.name, ", ".join(part.languages), str(part.num_clips), f"{part.hours:.2f}", str(part.num_speakers)
+        )
+    labels = _table("Mean soft label", "corpus", *(f">{emotion}" for emotion in EMOTIONS))
+    for name, label in [*((part.name, part.mean_label) for part in parts), ("published prior", PUBLISHED_CLASS_PRIOR)]:
+        labels.add_row(name, *(f"{share:.3f}" for share in label))
+    console = Console()
+    console.print(amounts)
+    console.print(labels)
 
 
 @corpora.command()
