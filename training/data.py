@@ -105,6 +105,16 @@ def load_clips(corpora: list[CorpusRecipe], split: str, rule: LabelRule = EMOTIO
     Raises:
         RecipeError: if a corpus cannot be read, or if none has labelled clips in the split.
     """
+    clips = find_clips(corpora, split, rule)
+    if clips is None:
+        raise RecipeError(
+            f"no corpus of {[corpus.name for corpus in corpora]} has a {split!r} split with labelled clips in it"
+        )
+    return clips
+
+
+def find_clips(corpora: list[CorpusRecipe], split: str, rule: LabelRule = EMOTION_LABELS) -> ClipTable | None:
+    """As `load_clips`; None where no corpus has labelled clips in the split."""
     found = []
     for number, corpus in enumerate(corpora):
         data = read_split(corpus, split, rule.columns)
@@ -116,9 +126,7 @@ def load_clips(corpora: list[CorpusRecipe], split: str, rule: LabelRule = EMOTIO
             rows = data.select_columns(list(_CLIP_COLUMNS)).with_format("numpy")[:]
             found.append((number, data, rows, labels[labelled], label_mask[labelled], labelled))
     if not found:
-        raise RecipeError(
-            f"no corpus of {[corpus.name for corpus in corpora]} has a {split!r} split with labelled clips in it"
-        )
+        return None
     datasets: list[Any] = [None] * len(corpora)
     for number, data, *_ in found:
         datasets[number] = data.select_columns(["audio"])

@@ -244,7 +244,7 @@ def _load_trained(module: nn.Module, weights: dict[str, torch.Tensor]) -> None:
     missing = _trained(module).keys() - weights.keys()
     if missing:
         raise AudioEmotionError(
-            f"the checkpoint lacks {sorted(missing)[:3]} ({len(missing)} weights in all): it belongs to another recipe; "
+            f"the checkpoint lacks {sorted(missing)[:3]} ({len(missing)} weights in all): it is of another recipe; "
             "resume with the recipe.yaml of its run"
         )
     module.load_state_dict(weights, strict=False)

@@ -113,3 +113,15 @@ def recipe(prepared: Path, tiny_whisper: Path, tmp_path: Path) -> Recipe:
             },
         }
     )
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tiny_whisper: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An emotion model on that encoder, to fine-tune."""
+    from audio_emotion import EmotionWhisperFeatureExtractor, EmotionWhisperForAudioClassification
+
+    folder = tmp_path_factory.mktemp("base")
+    model = EmotionWhisperForAudioClassification.from_whisper(tiny_whisper, pooling="attention", layer_mix=True)
+    model.save_pretrained(folder)
+    EmotionWhisperFeatureExtractor(level_normalization=True).save_pretrained(folder)
+    return folder

@@ -6,12 +6,16 @@ from audio_emotion.cli.analyze import analyze
 from audio_emotion.cli.convert import convert
 from audio_emotion.cli.corpora import corpora
 from audio_emotion.cli.evaluate import evaluate
+from audio_emotion.cli.finetune import finetune
+from audio_emotion.cli.predict import predict
 from audio_emotion.cli.push import push
 from audio_emotion.cli.train import train
 
 app = typer.Typer(name="audio-emotion", no_args_is_help=True, rich_markup_mode="rich")
 app.command()(analyze)
 app.command()(train)
+app.command()(finetune)
+app.command()(predict)
 app.command()(evaluate)
 app.add_typer(corpora, name="corpora")
 app.command()(push)

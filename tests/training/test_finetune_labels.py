@@ -1,0 +1,155 @@
+"""The same command on anybody's corpus: categories and dimensions of one's own; and the losses on intensities."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from hume_standin import RATE, hiss
+from scipy.stats import pearsonr, spearmanr
+
+from audio_emotion import AudioEmotionPipeline
+from audio_emotion.pipeline.errors_audio_emotion import RecipeError
+from audio_emotion.training.data import ClipTable
+from audio_emotion.training.finetune import finetune
+from audio_emotion.training.finetune_recipe import FinetuneRecipe
+from audio_emotion.training.intensity_losses import get_intensity_loss
+from audio_emotion.training.targets import measure_intensities
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table with words that are none of the eight emotions, and dimensions on scales of their own."""
+    folder = tmp_path_factory.mktemp("calls")
+    rng = np.random.default_rng(0)
+    lines = ["file,mood,who,v,a,d,part"]
+    for number in range(24):
+        mood = ("hurried", "calm")[number % 2]
+        part = "validation" if number >= 18 else "train"
+        soundfile.write(folder / f"{number}.wav", hiss(0.9 if mood == "hurried" else 0.1, rng), RATE)
+        arousal = 6 if mood == "hurried" else 2
+        lines.append(f"{number}.wav,{mood},s{number},{1 + number % 7},{arousal + rng.integers(2)},4,{part}")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+    (folder / "corpus.yaml").write_text(
+        "table: labels.csv\nname: calls\nlanguages: [en]\n"
+        "columns: {audio: file, emotion: mood, speaker: who, valence: v, arousal: a, dominance: d, split: part}\n"
+        "labels: {hurried: other, calm: neutral}\n"
+        "ranges: {valence: [1, 7], arousal: [1, 7], dominance: [1, 7]}\n"
+    )
+    return folder
+
+
+def tune(base: Path, source: Path, out: Path, **changes: Any) -> Path:
+    raw = {
+        "name": "calls",
+        "output_dir": str(out),
+        "base": str(base),
+        "corpus": "generic",
+        "source": str(source),
+        "optimizer": {"learning_rate": 5e-3, "head_learning_rate": 2e-2},
+        "loop": {"epochs": 6, "items_per_step": 6, "frames_per_batch": 1000, "validate_every": 6, "ema_decay": 0},
+        "augmentation": {"speed": 0, "reverb": 0, "noise": 0, "band_limit": 0, "equalizer": 0, "frequency_masks": 0},
+    }
+    return finetune(FinetuneRecipe.model_validate(raw | changes))
+
+
+def test_new_categories_become_a_distribution(calls: Path, tiny_base: Path, tmp_path: Path) -> None:
+    target = {"problem": "distribution", "labels": ["calm", "hurried"]}
+    pipe = AudioEmotionPipeline.from_pretrained(tune(tiny_base, calls, tmp_path, target=target))
+    assert pipe.model.config.class_prior == pytest.approx([0.5, 0.5])
+    for share, mood in ((0.9, "hurried"), (0.1, "calm")):
+        answer = pipe({"array": hiss(share, np.random.default_rng(9)), "sampling_rate": RATE})
+        assert sum(entry["score"] for entry in answer) == pytest.approx(1)
+        assert answer[0]["label"] == mood
+
+
+def test_dimensions_are_learned_with_concordance(calls: Path, tiny_base: Path, tmp_path: Path) -> None:
+    target = {"labels": ["arousal", "valence", "dominance"], "loss": "ccc", "select_by": "ccc"}
+    pipe = AudioEmotionPipeline.from_pretrained(tune(tiny_base, calls, tmp_path, target=target))
+
+    def arousal(share: float) -> float:
+        answer = pipe({"array": hiss(share, np.random.default_rng(9)), "sampling_rate": RATE})
+        return next(entry["score"] for entry in answer if entry["label"] == "arousal")
+
+    assert arousal(0.9) > arousal(0.1) + 0.2
+
+
+def test_a_corpus_without_named_targets_says_what_it_has(calls: Path, tiny_base: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="arousal"):
+        tune(tiny_base, calls, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["mse", "ccc", "pearson", "rank"])
+def test_a_loss_falls_to_its_floor_when_it_is_followed(name: str) -> None:
+    rng = torch.Generator().manual_seed(0)
+    targets = torch.rand(24, 3, generator=rng)
+    known = torch.rand(24, 3, generator=rng) > 0.2
+    logits = torch.randn(24, 3, generator=rng, requires_grad=True)
+    optimizer = torch.optim.Adam([logits], lr=0.1)
+    loss = get_intensity_loss(name)
+    first = float(loss(logits.sigmoid(), targets, known))
+    for _ in range(200):
+        optimizer.zero_grad()
+        loss(logits.sigmoid(), targets, known).backward()
+        optimizer.step()
+    assert float(loss(logits.sigmoid(), targets, known)) < 0.1 * first
+    for label in range(3):
+        rows = known[:, label]
+        assert spearmanr(logits.detach()[rows, label], targets[rows, label]).statistic > 0.95
+
+
+@pytest.mark.parametrize("name", ["mse", "ccc", "pearson", "rank"])
+def test_a_loss_stays_finite_on_one_clip_constants_and_nothing_known(name: str) -> None:
+    loss = get_intensity_loss(name, anchor=0.1)
+    for scores, targets, known in [
+        (torch.full((1, 2), 0.3), torch.full((1, 2), 0.6), torch.ones(1, 2, dtype=torch.bool)),
+        (torch.full((4, 2), 0.3), torch.full((4, 2), 0.6), torch.ones(4, 2, dtype=torch.bool)),
+        (torch.full((4, 2), 0.3), torch.rand(4, 2), torch.zeros(4, 2, dtype=torch.bool)),
+    ]:
+        scores.requires_grad_(True)
+        value = loss(scores, targets, known)
+        value.backward()
+        assert torch.isfinite(value)
+        assert torch.isfinite(scores.grad).all()
+
+
+def test_unknown_targets_never_move_a_score() -> None:
+    scores = torch.rand(6, 2, requires_grad=True)
+    known = torch.tensor([[True, False]] * 6)
+    for name in ("mse", "ccc", "pearson", "rank"):
+        (gradient,) = torch.autograd.grad(get_intensity_loss(name)(scores, torch.rand(6, 2), known), scores)
+        assert gradient[:, 0].abs().sum() > 0
+        assert gradient[:, 1].abs().sum() == 0
+
+
+def test_measured_correlations_are_scipys_over_the_known_clips() -> None:
+    rng = np.random.default_rng(0)
+    logits, labels = rng.standard_normal((40, 2)), rng.random((40, 2)).astype(np.float32)
+    known = rng.random((40, 2)) > 0.3
+    clips = ClipTable(
+        corpora=("c",),
+        corpus_index=np.zeros(40, dtype=np.int64),
+        row_index=np.arange(40),
+        speakers=tuple(f"s{number // 4}" for number in range(40)),
+        label_names=("a", "b"),
+        labels=labels,
+        label_mask=known,
+        duration_s=np.ones(40),
+        languages=("en",) * 40,
+        _datasets=(None,),
+    )
+    measured = measure_intensities(logits, clips, num_resamples=50)
+    assert measured["unit"] == "speaker"
+    for number, name in enumerate(clips.label_names):
+        rows = known[:, number]
+        scores = 1 / (1 + np.exp(-logits[rows, number]))
+        assert measured["spearman"][name]["value"] == pytest.approx(
+            spearmanr(scores, labels[rows, number]).statistic, abs=1e-9
+        )
+        assert measured["pearson"][name]["value"] == pytest.approx(
+            pearsonr(scores, labels[rows, number].astype(np.float64)).statistic, abs=1e-9
+        )
+        low, high = measured["ccc"][name]["interval"]
+        assert low <= measured["ccc"][name]["value"] <= high

@@ -1,0 +1,133 @@
+"""A model for new labels: the base with a new head, the adapter that is trained on it, and the two made one again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from peft import PeftConfig, PeftModel, get_peft_config
+
+from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
+from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
+from audio_emotion.pipeline.errors_audio_emotion import RecipeError
+
+_LEAST_SHARE = 1e-3
+
+
+def load_base(base: str) -> EmotionWhisperForAudioClassification:
+    """The model to start from, in float32.
+
+    Raises:
+        RecipeError: if it is no emotion model.
+    """
+    try:
+        model: EmotionWhisperForAudioClassification = EmotionWhisperForAudioClassification.from_pretrained(
+            base, dtype=torch.float32
+        )
+    except (OSError, ValueError) as error:
+        raise RecipeError(
+            f"base: {base} cannot be loaded ({error}). Give a model folder or Hub id; a plain Whisper becomes one with "
+            "EmotionWhisperForAudioClassification.from_whisper(...).save_pretrained(FOLDER)"
+        ) from error
+    return model
+
+
+def begin_task(
+    model: EmotionWhisperForAudioClassification,
+    problem: str,
+    labels: Sequence[str],
+    means: NDArray[np.float64],
+    corpora: list[str],
+) -> None:
+    """Give a model the labels of a new task.
+
+    The head starts anew, with the labels' means as its first answer, unless labels and problem are the base's.
+
+    Args:
+        model: the base; changed in place.
+        problem: `"intensity"` or `"distribution"`.
+        labels: names of the outputs.
+        means: `(num_labels,)`: mean intensity, or share of each category, in training.
+        corpora: what it is trained on.
+    """
+    old = model.config
+    kept = {name: value for name, value in old.to_dict().items() if name not in ("label2id", "problem_type")}
+    same_labels = [old.id2label[index] for index in range(old.num_labels)] == list(labels)
+    model.config = EmotionWhisperConfig.from_dict(
+        kept
+        | {
+            "problem": problem,
+            "id2label": dict(enumerate(labels)),
+            "class_prior": means.tolist() if problem == "distribution" else None,
+            "temperature": 1.0,
+            "calibration_error": None,
+            "corpora": corpora,
+        }
+    )
+    if same_labels and old.problem == problem:
+        return
+    model.head.resize(len(labels))
+    likely = torch.as_tensor(means, dtype=torch.float32).clamp(_LEAST_SHARE, 1 - _LEAST_SHARE)
+    bias = likely.logit() if problem == "intensity" else likely.log()
+    for classifier in model.head.children():
+        torch.nn.init.normal_(classifier.weight, std=model.config.initializer_range)
+        classifier.bias.data.copy_(bias)
+
+
+def add_adapter(model: EmotionWhisperForAudioClassification, block: dict[str, Any], base_name: str) -> None:
+    """Put an untrained adapter on a model, the only part of it that then learns.
+
+    Args:
+        model: the model; changed in place.
+        block: PEFT's config, as in a recipe.
+        base_name: what the adapter will name as its base.
+
+    Raises:
+        RecipeError: if PEFT does not know the type, one of the fields, or finds none of the target modules.
+    """
+    new_parts = [name for name in ("head", "pooling") if getattr(model, name) is not None]
+    if model.model.layer_mix is not None:
+        new_parts.append("layer_mix")
+    settings = {"modules_to_save": new_parts, **block, "base_model_name_or_path": base_name}
+    if "head" not in settings["modules_to_save"]:
+        raise RecipeError("adapter.modules_to_save lacks the head, which the labels need")
+    try:
+        config: PeftConfig = get_peft_config({**settings, "peft_type": str(block["peft_type"]).upper()})
+        model.add_adapter(config)
+    except (TypeError, ValueError, KeyError) as error:
+        raise RecipeError(f"adapter: PEFT does not take this config: {error}") from error
+    config.base_model_name_or_path = base_name  # transformers writes the path that the model was loaded from
+
+
+def trainable_share(model: torch.nn.Module) -> float:
+    """Trained parameters over all parameters of the base and the adapter."""
+    counts = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    return sum(number for number, trained in counts if trained) / sum(number for number, _ in counts)
+
+
+def load_adapted(base: str, adapter: Path) -> EmotionWhisperForAudioClassification:
+    """The base with an adapter on it, wherever the adapter says that its base is."""
+    model = load_base(base)
+    model.load_adapter(str(adapter))
+    return model
+
+
+def merge(base: str, adapter: Path) -> EmotionWhisperForAudioClassification:
+    """The base with the adapter's weights added to its own, and the adapter's head and labels: a model like any other.
+
+    Raises:
+        RecipeError: if this type of adapter cannot be merged.
+    """
+    config = load_adapted(base, adapter).config
+    try:
+        merged: EmotionWhisperForAudioClassification = PeftModel.from_pretrained(
+            load_base(base), str(adapter)
+        ).merge_and_unload()
+    except (AttributeError, NotImplementedError, ValueError) as error:
+        raise RecipeError(f"{adapter}: this adapter cannot be merged: {error}") from error
+    merged.config = config
+    return merged

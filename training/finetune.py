@@ -1,0 +1,194 @@
+"""From a trained model and anybody's labels to an adapter folder, or to a full model folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from transformers import set_seed
+
+from audio_emotion.dataset_scripts.corpus import Finding
+from audio_emotion.dataset_scripts.prepare import prepare
+from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
+from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
+from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
+from audio_emotion.pipeline.errors_audio_emotion import RecipeError
+from audio_emotion.training.adapter import add_adapter, begin_task, load_adapted, load_base, merge, trainable_share
+from audio_emotion.training.checkpoints import list_checkpoints
+from audio_emotion.training.data import ClipTable, LabelRule, find_clips, load_clips
+from audio_emotion.training.finetune_card import render_card
+from audio_emotion.training.finetune_recipe import FinetuneRecipe
+from audio_emotion.training.intensity_losses import get_intensity_loss
+from audio_emotion.training.loop import TrainingLoop
+from audio_emotion.training.objectives import TrainingObjective
+from audio_emotion.training.recipe import CorpusRecipe, save_recipe
+from audio_emotion.training.sampling import class_prior, clip_probabilities
+from audio_emotion.training.targets import assessment_of, label_rule, measure_intensities
+from audio_emotion.training.validation import clip_logits, fit_temperature, recall_by_corpus
+
+BAD_ROWS_NAME = "bad_rows.csv"
+_NOTES = ("skipped", "unmapped word", "speaker in two splits")  # findings that cost no row
+
+Progress = Callable[[int, int], None]
+
+
+def finetune(
+    recipe: FinetuneRecipe,
+    resume: bool = False,
+    merged: bool = False,
+    on_bad: Callable[[list[Finding]], None] | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Run a fine-tuning recipe and write `output_dir/final`.
+
+    Args:
+        recipe: the resolved recipe.
+        resume: continue from the newest checkpoint of `output_dir`.
+        merged: write a full model folder instead of an adapter.
+        on_bad: called with the rows and files that training goes on without, if there are any.
+        progress: called with the number of clips prepared and of all clips.
+
+    Returns:
+        The folder of the best validated model: an adapter folder, or with `method: full` or `merged` a model folder.
+
+    Raises:
+        RecipeError: if base, labels, adapter or `output_dir` cannot be used, or more rows than `max_bad` are bad.
+        CorpusError: if the source is not the corpus that the recipe names.
+        AudioEmotionError: if the loss stops being finite or the disk is full.
+    """
+    folder = Path(recipe.output_dir)
+    if recipe.base is None:
+        raise RecipeError("base is missing: give the folder or Hub id of the model to start from")
+    if not resume and list_checkpoints(folder / "checkpoints"):
+        raise RecipeError(
+            f"{folder} holds the checkpoints of a run: continue it with --resume, or choose another output_dir"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with PartialState().main_process_first():
+        data = recipe.data or _prepare(recipe, folder, on_bad, progress)
+    rule = label_rule(recipe.target, data)
+    training, validation = load_clips(data, "train", rule), load_clips(data, "validation", rule)
+    run = _resolved(recipe, data, len(training))
+
+    set_seed(run.seed)
+    model = _model_to_train(run, training)
+    extractor = EmotionWhisperFeatureExtractor.from_pretrained(recipe.base)
+    if PartialState().is_main_process:
+        save_recipe(run.model_copy(update={"data": recipe.data}), folder / "recipe.yaml")
+        _write_json(folder / "trained.json", {"trainable_share": trainable_share(model)})
+    target = run.target
+    loss = get_intensity_loss(target.loss, target.anchor) if target.problem == "intensity" else None
+    num_speakers = max(1, int(training.speaker_index.max()) + 1)
+    objective = TrainingObjective(model, run.objective, len(data), num_speakers, loss)
+    loop = TrainingLoop(objective, extractor, training, validation, run, assessment_of(target))
+    if resume:
+        loop.resume()
+    best = loop.run()
+    final = folder / "final"
+    if loop.accelerator.is_main_process:
+        finish(run, best, final, rule, validation, merged)
+        shutil.copyfile(folder / "recipe.yaml", final / "recipe.yaml")
+    loop.accelerator.wait_for_everyone()
+    return final
+
+
+def _prepare(
+    recipe: FinetuneRecipe, folder: Path, on_bad: Callable[[list[Finding]], None] | None, progress: Progress | None
+) -> list[CorpusRecipe]:
+    """Write the corpus as Parquet into the run's folder, and say what is wrong with it before anything is trained."""
+    if recipe.source is None or recipe.corpus is None:
+        raise RecipeError(f"source is missing: give the folder of {recipe.corpus} as its owner ships it (--source DIR)")
+    prepared = prepare(recipe.corpus, recipe.source, folder / "prepared", progress=progress)
+    bad = [Finding("bad audio", where, reason) for where, reason in prepared.summary.bad_audio]
+    bad += [finding for finding in prepared.report.findings if finding.kind not in _NOTES]
+    with (folder / BAD_ROWS_NAME).open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["kind", "where", "reason"])
+        table.writerows([finding.kind, finding.where, finding.reason] for finding in bad)
+    if bad and on_bad is not None:
+        on_bad(bad)
+    if len(bad) > recipe.max_bad:
+        raise RecipeError(
+            f"{recipe.source}: {len(bad)} bad rows and files, more than max_bad={recipe.max_bad}; they are listed in "
+            f"{folder / BAD_ROWS_NAME}. Mend them, or allow more with --max-bad"
+        )
+    return [CorpusRecipe(path=str(folder / "prepared"), name=prepared.folder.name)]
+
+
+def _resolved(recipe: FinetuneRecipe, data: list[CorpusRecipe], num_clips: int) -> FinetuneRecipe:
+    """The recipe with what only the data tells: where it is, and how long an epoch of every clip is."""
+    sampling = recipe.sampling
+    if "items_per_epoch" not in sampling.model_fields_set:
+        sampling = sampling.model_copy(update={"items_per_epoch": num_clips})
+    return recipe.model_copy(update={"data": data, "sampling": sampling})
+
+
+def _model_to_train(run: FinetuneRecipe, training: ClipTable) -> EmotionWhisperForAudioClassification:
+    base = str(run.base)
+    model = load_base(base)
+    if run.target.problem == "distribution":
+        means = class_prior(training, clip_probabilities(training, run.data, run.sampling))
+    else:
+        known = training.label_mask.sum(axis=0)
+        means = (training.labels * training.label_mask).sum(axis=0) / np.maximum(known, 1)
+    begin_task(model, run.target.problem, training.label_names, means, [corpus.name for corpus in run.data])
+    if run.method == "peft":
+        add_adapter(model, run.adapter, run.base_name or base)
+    return model
+
+
+def finish(
+    run: FinetuneRecipe, best: Path, final: Path, rule: LabelRule, validation: ClipTable, merged: bool = False
+) -> None:
+    """Measure the best checkpoint, calibrate categories, and write it to `final` with its card.
+
+    Args:
+        run: the resolved recipe.
+        best: what the loop kept.
+        final: the folder to write.
+        rule: the labels.
+        validation: clips that calibrate and that the card reports.
+        merged: whether an adapter is added to its base's weights.
+    """
+    base = str(run.base)
+    full = run.method == "full"
+    model = load_base(str(best)) if full else load_adapted(base, best)
+    extractor = EmotionWhisperFeatureExtractor.from_pretrained(best)
+    splits = {"validation": validation, "test": find_clips(run.data, "test", rule)}
+    results: dict[str, Any] = {
+        **json.loads((Path(run.output_dir) / "trained.json").read_text(encoding="utf-8")),
+        "problem": run.target.problem,
+        "splits": {},
+    }
+    for split, clips in splits.items():
+        if clips is None:
+            continue
+        logits = clip_logits(model, extractor, clips, run.loop.frames_per_batch)
+        if run.target.problem == "intensity":
+            results["splits"][split] = measure_intensities(logits, clips, seed=run.seed)
+        else:
+            if split == "validation":
+                model.config.temperature = fit_temperature(logits, clips)
+            results["splits"][split] = {"num_clips": len(clips), "uar": recall_by_corpus(logits, clips)}
+    shutil.rmtree(final, ignore_errors=True)
+    if merged and not full:
+        config = model.config
+        model = merge(base, best)
+        model.config = config
+    if full or merged:
+        model.to(EmotionWhisperConfig.from_pretrained(base).dtype or torch.float32)  # type: ignore[arg-type]
+    model.save_pretrained(final)
+    extractor.save_pretrained(final)
+    _write_json(final / "results.json", results)
+    (final / "README.md").write_text(render_card(run, model.config, results, full or merged), encoding="utf-8")
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
