@@ -327,7 +327,7 @@ def _num_missing_from_wav(sound: Any) -> int:
     declared, actual = (int(size) for size in sizes.groups())
     if declared >= STREAMED_SIZE:
         return 0
-    return max(0, (declared - actual) * sound.frames // actual)
+    return max(0, (declared - actual) * int(sound.frames) // actual)
 
 
 def _open_with_av(file: Any, name: str, stack: contextlib.ExitStack) -> tuple[int, Iterator[np.ndarray]]:

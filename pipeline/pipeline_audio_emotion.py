@@ -1,12 +1,11 @@
 """`pipeline("audio-emotion")`: audio of any kind and length in, emotions over time out.
 
-Data flow: `decoding` gives blocks, `windows` cuts them, the model scores batches of windows, `windows` blends them
-back, `scores` and `segments` shape the answer. Only the frames' logits grow with the length of a recording.
+Data flow: `decoding` gives blocks, `windows` cuts them, `batching` takes the windows through the model, `windows`
+blends them back, `scores` and `segments` shape the answer.
 """
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import itertools
 import types
@@ -19,9 +18,9 @@ import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from transformers.pipelines.base import ChunkPipeline
 
-from .decoding_audio_emotion import describe_source, iter_audio_blocks
-from .errors_audio_emotion import AudioDecodingError, AudioEmotionError
-from .scores_audio_emotion import ScoredRecording, ScoreRule, make_score_rule, pool_frames
+from .batching_audio_emotion import BUCKET_BATCHES, RecordingScorer
+from .errors_audio_emotion import AudioEmotionError
+from .scores_audio_emotion import ScoredRecording, ScoreRule, make_score_rule
 from .segments_audio_emotion import (
     Span,
     check_segments,
@@ -30,38 +29,8 @@ from .segments_audio_emotion import (
     spans_from_segments,
     spans_of_length,
 )
-from .windows_audio_emotion import WindowPlan, blend_windows, iter_windows
 
 MODEL_TYPE = "emotion_whisper"
-MIN_DURATION_S = 0.025
-"""One analysis window of the log-mel features: nothing shorter can be heard."""
-BUCKET_BATCHES = 8
-"""A list is decoded this many batches ahead and sorted by length, so that a batch holds clips of like length."""
-
-
-@dataclasses.dataclass
-class _Recording:
-    """One input on its way through the model: its windows' outputs, by index, until all are there."""
-
-    name: str
-    num_samples: int = 0
-    num_windows: int = 0
-    is_decoded: bool = False
-    outputs: dict[int, dict[str, np.ndarray]] = dataclasses.field(default_factory=dict)
-
-    @property
-    def is_scored(self) -> bool:
-        return self.is_decoded and len(self.outputs) == self.num_windows
-
-
-@dataclasses.dataclass(frozen=True)
-class _Window:
-    """A window waiting for the model."""
-
-    recording: _Recording
-    index: int
-    samples: np.ndarray
-    num_new_samples: int
 
 
 class AudioEmotionPipeline(ChunkPipeline):
@@ -98,7 +67,6 @@ class AudioEmotionPipeline(ChunkPipeline):
         self.model.eval()
         if self.device.type == "cpu" and dtype in (None, "auto") and self.dtype in (torch.float16, torch.bfloat16):
             self.model.float()  # half precision saves space on disk; on a CPU it only costs time and accuracy
-        self._plan = WindowPlan(config.window_samples // config.frame_samples, config.frame_samples)
 
     @classmethod
     def from_pretrained(
@@ -238,11 +206,15 @@ class AudioEmotionPipeline(ChunkPipeline):
             raise AudioEmotionError("segments belong to recordings: give one list of segments per recording of a list.")
         # A list may be read ahead to sort by length; a stream only as far as one batch needs.
         look_ahead = batch_size if batch_size == 1 or not isinstance(inputs, list) else batch_size * BUCKET_BATCHES
-        recordings = self._score(_each(inputs), batch_size, look_ahead, **forward_params)
+        recordings = self._scorer.score(_each(inputs), batch_size, look_ahead, **forward_params)
         return (
             self.postprocess(recording, segments=turns, **options)
             for recording, turns in zip(recordings, segments, strict=False)
         )
+
+    @property
+    def _scorer(self) -> RecordingScorer:
+        return RecordingScorer(self.model.config, self.feature_extractor, self.forward)
 
     def score_recording(
         self, source: Any, batch_size: int = 1, on_progress: Callable[[float], None] | None = None
@@ -257,12 +229,11 @@ class AudioEmotionPipeline(ChunkPipeline):
         Returns:
             The logits of its frames.
         """
-        return next(self._score([source], batch_size, batch_size, on_progress))
+        return next(self._scorer.score([source], batch_size, batch_size, on_progress))
 
     def preprocess(self, input_: Any, **preprocess_parameters: Any) -> Any:
-        """Decode one input and yield its windows, float32 `(num_samples,)`."""
-        blocks = iter_audio_blocks(input_, self.feature_extractor.sampling_rate)
-        yield from iter_windows(blocks, self._plan)
+        """Decode one input; an iterator of its windows, float32 `(num_samples,)`."""
+        return self._scorer.windows(input_)
 
     def _forward(self, input_tensors: dict[str, Any], **forward_parameters: Any) -> Any:
         features = {
@@ -302,81 +273,6 @@ class AudioEmotionPipeline(ChunkPipeline):
         else:
             spans = spans_of_length(float(return_timestamps), *timing)
         return {"scores": scores, "chunks": [_chunk(recording, rule, span) for span in spans]}
-
-    def _score(
-        self,
-        sources: Iterable[Any],
-        batch_size: int,
-        look_ahead: int,
-        on_progress: Callable[[float], None] | None = None,
-    ) -> Iterator[ScoredRecording]:
-        """Hear recordings in batches of windows, `look_ahead` windows at a time, and answer them in order."""
-        unanswered: collections.deque[_Recording] = collections.deque()
-        waiting: list[_Window] = []
-        for source in sources:
-            recording = _Recording(describe_source(source))
-            unanswered.append(recording)
-            for window in self._windows(recording, source):
-                waiting.append(window)
-                if len(waiting) >= look_ahead:
-                    self._run(waiting, batch_size, on_progress)
-            while unanswered and unanswered[0].is_scored:
-                yield self._join(unanswered.popleft())
-        self._run(waiting, batch_size, on_progress)
-        while unanswered:
-            yield self._join(unanswered.popleft())
-
-    def _windows(self, recording: _Recording, source: Any) -> Iterator[_Window]:
-        """Windows of one recording; counts its samples on the way."""
-        sampling_rate = self.feature_extractor.sampling_rate
-        for samples in self.preprocess(source):
-            num_heard = recording.num_samples
-            recording.num_samples = recording.num_windows * self._plan.stride_samples + len(samples)
-            if recording.num_samples < MIN_DURATION_S * sampling_rate:
-                raise AudioDecodingError(
-                    f"{recording.name} lasts {1000 * recording.num_samples / sampling_rate:.1f} ms "
-                    f"({recording.num_samples} samples at {sampling_rate} Hz); at least 25 ms are needed."
-                )
-            recording.num_windows += 1
-            yield _Window(recording, recording.num_windows - 1, samples, recording.num_samples - num_heard)
-        recording.is_decoded = True
-
-    def _run(self, waiting: list[_Window], batch_size: int, on_progress: Callable[[float], None] | None) -> None:
-        """Score the waiting windows, alike lengths together, and empty the list."""
-        sampling_rate = self.feature_extractor.sampling_rate
-        waiting.sort(key=lambda window: len(window.samples))
-        for start in range(0, len(waiting), batch_size):
-            batch = waiting[start : start + batch_size]
-            features = self.feature_extractor(
-                [window.samples for window in batch], sampling_rate=sampling_rate, return_tensors="pt"
-            )
-            outputs = {name: tensor.numpy() for name, tensor in self.forward(dict(features)).items()}
-            for row, window in enumerate(batch):
-                num_frames = self.model.config.num_frames(len(window.samples))
-                window.recording.outputs[window.index] = {
-                    "logits": outputs["logits"][row],
-                    "frame_logits": outputs["frame_logits"][row, :num_frames].copy(),
-                    "frame_log_weights": outputs["frame_log_weights"][row, :num_frames].copy(),
-                }
-                if on_progress is not None:
-                    on_progress(window.num_new_samples / sampling_rate)
-        waiting.clear()
-
-    def _join(self, recording: _Recording) -> ScoredRecording:
-        """Blend the windows of a recording, and pool over all its frames."""
-        outputs = [recording.outputs[index] for index in range(recording.num_windows)]
-        frame_logits = blend_windows([output["frame_logits"] for output in outputs], self._plan)
-        log_weights = blend_windows([output["frame_log_weights"][:, None] for output in outputs], self._plan)[:, 0]
-        alone = recording.num_windows == 1
-        return ScoredRecording(
-            name=recording.name,
-            num_samples=recording.num_samples,
-            sampling_rate=self.feature_extractor.sampling_rate,
-            frame_samples=self._plan.frame_samples,
-            logits=outputs[0]["logits"] if alone else pool_frames(frame_logits, log_weights),
-            frame_logits=frame_logits,
-            frame_log_weights=log_weights,
-        )
 
 
 # What `save_pretrained` writes into config.json, so that a saved repo brings this task along.

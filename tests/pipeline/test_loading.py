@@ -64,7 +64,7 @@ def test_a_saved_pipeline_names_the_task_and_loads_again(
     assert custom["audio-emotion"]["impl"] == "pipeline_audio_emotion.AudioEmotionPipeline"
     assert custom["audio-emotion"]["pt"] == ["AutoModelForAudioClassification"]
     assert "default" not in custom["audio-emotion"]  # that would be a path of this machine
-    for module in ("pipeline", "decoding", "windows", "scores", "segments", "errors"):
+    for module in ("pipeline", "batching", "decoding", "windows", "scores", "segments", "errors"):
         assert (tmp_path / f"{module}_audio_emotion.py").is_file()
     assert AudioEmotionPipeline.from_pretrained(tmp_path)(speech(1.0)) == pipe(speech(1.0))
 

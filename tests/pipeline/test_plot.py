@@ -20,8 +20,8 @@ def answer(num_frames: int = 100) -> dict[str, Any]:
 
 
 def colors_in(path: Path) -> set[tuple[int, int, int]]:
-    pixels = np.asarray(Image.open(path).convert("RGB"))
-    return set(map(tuple, pixels.reshape(-1, 3).tolist()))  # (height * width, 3)
+    colors = Image.open(path).convert("RGB").getcolors(maxcolors=1 << 24)
+    return {color for _, color in colors}
 
 
 def rgb(color: str) -> tuple[int, int, int]:

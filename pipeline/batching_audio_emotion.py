@@ -1,0 +1,158 @@
+"""Recordings through the model: windows from any number of recordings in batches of like length, answered in order.
+
+Windows are decoded as the model takes them, so that only the frames' logits grow with the length of a recording.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .decoding_audio_emotion import describe_source, iter_audio_blocks
+from .errors_audio_emotion import AudioDecodingError
+from .scores_audio_emotion import ScoredRecording, pool_frames
+from .windows_audio_emotion import WindowPlan, blend_windows, iter_windows
+
+MIN_DURATION_S = 0.025
+"""One analysis window of the log-mel features: nothing shorter can be heard."""
+BUCKET_BATCHES = 8
+"""A list is decoded this many batches ahead and sorted by length, so that a batch holds clips of like length."""
+
+
+@dataclass
+class _Recording:
+    """One input on its way through the model: its windows' outputs, by index, until all are there."""
+
+    name: str
+    num_samples: int = 0
+    num_windows: int = 0
+    is_decoded: bool = False
+    outputs: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
+
+    @property
+    def is_scored(self) -> bool:
+        return self.is_decoded and len(self.outputs) == self.num_windows
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A window waiting for the model."""
+
+    recording: _Recording
+    index: int
+    samples: np.ndarray
+    num_new_samples: int
+
+
+class RecordingScorer:
+    """Hears recordings of any length with a model that hears up to one window at a time.
+
+    Args:
+        config: The model's config (`window_samples`, `frame_samples`, `num_frames`).
+        feature_extractor: Makes a batch of features from a list of waveforms.
+        forward: Takes the features to `logits (batch, num_labels)`, `frame_logits (batch, num_frames, num_labels)` and
+            `frame_log_weights (batch, num_frames)`, float tensors on the CPU.
+    """
+
+    def __init__(
+        self, config: Any, feature_extractor: Any, forward: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> None:
+        self.config = config
+        self.feature_extractor = feature_extractor
+        self.forward = forward
+        self.sampling_rate = int(feature_extractor.sampling_rate)
+        self.plan = WindowPlan(config.window_samples // config.frame_samples, config.frame_samples)
+
+    def windows(self, source: Any) -> Iterator[np.ndarray]:
+        """Decode one recording into the windows that the model hears, float32 `(num_samples,)`."""
+        return iter_windows(iter_audio_blocks(source, self.sampling_rate), self.plan)
+
+    def score(
+        self,
+        sources: Iterable[Any],
+        batch_size: int,
+        look_ahead: int,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> Iterator[ScoredRecording]:
+        """Hear recordings one after the other.
+
+        Args:
+            sources: Anything that `decode_audio` reads, each.
+            batch_size: Windows per forward pass.
+            look_ahead: Windows decoded before the model runs on them, sorted by length.
+            on_progress: Called with the seconds of audio just scored.
+
+        Yields:
+            One recording per source, in order, as soon as it and those before it are complete.
+
+        Raises:
+            AudioDecodingError: If a source cannot be read or is shorter than 25 ms.
+        """
+        unanswered: deque[_Recording] = deque()
+        waiting: list[_Window] = []
+        for source in sources:
+            recording = _Recording(describe_source(source))
+            unanswered.append(recording)
+            for window in self._numbered_windows(recording, source):
+                waiting.append(window)
+                if len(waiting) >= look_ahead:
+                    self._run(waiting, batch_size, on_progress)
+            while unanswered and unanswered[0].is_scored:
+                yield self._join(unanswered.popleft())
+        self._run(waiting, batch_size, on_progress)
+        while unanswered:
+            yield self._join(unanswered.popleft())
+
+    def _numbered_windows(self, recording: _Recording, source: Any) -> Iterator[_Window]:
+        """Windows of one recording; counts its samples on the way."""
+        for samples in self.windows(source):
+            num_heard = recording.num_samples
+            recording.num_samples = recording.num_windows * self.plan.stride_samples + len(samples)
+            if recording.num_samples < MIN_DURATION_S * self.sampling_rate:
+                raise AudioDecodingError(
+                    f"{recording.name} lasts {1000 * recording.num_samples / self.sampling_rate:.1f} ms "
+                    f"({recording.num_samples} samples at {self.sampling_rate} Hz); at least 25 ms are needed."
+                )
+            recording.num_windows += 1
+            yield _Window(recording, recording.num_windows - 1, samples, recording.num_samples - num_heard)
+        recording.is_decoded = True
+
+    def _run(self, waiting: list[_Window], batch_size: int, on_progress: Callable[[float], None] | None) -> None:
+        """Score the waiting windows, those of like length together, and empty the list."""
+        waiting.sort(key=lambda window: len(window.samples))
+        for start in range(0, len(waiting), batch_size):
+            batch = waiting[start : start + batch_size]
+            features = self.feature_extractor(
+                [window.samples for window in batch], sampling_rate=self.sampling_rate, return_tensors="pt"
+            )
+            outputs = {name: tensor.numpy() for name, tensor in self.forward(dict(features)).items()}
+            for row, window in enumerate(batch):
+                num_frames = self.config.num_frames(len(window.samples))
+                window.recording.outputs[window.index] = {
+                    "logits": outputs["logits"][row],
+                    "frame_logits": outputs["frame_logits"][row, :num_frames].copy(),
+                    "frame_log_weights": outputs["frame_log_weights"][row, :num_frames].copy(),
+                }
+                if on_progress is not None:
+                    on_progress(window.num_new_samples / self.sampling_rate)
+        waiting.clear()
+
+    def _join(self, recording: _Recording) -> ScoredRecording:
+        """Blend the windows of a recording, and pool over all its frames."""
+        outputs = [recording.outputs[index] for index in range(recording.num_windows)]
+        frame_logits = blend_windows([output["frame_logits"] for output in outputs], self.plan)
+        log_weights = blend_windows([output["frame_log_weights"][:, None] for output in outputs], self.plan)[:, 0]
+        alone = recording.num_windows == 1
+        return ScoredRecording(
+            name=recording.name,
+            num_samples=recording.num_samples,
+            sampling_rate=self.sampling_rate,
+            frame_samples=self.plan.frame_samples,
+            logits=outputs[0]["logits"] if alone else pool_frames(frame_logits, log_weights),
+            frame_logits=frame_logits,
+            frame_log_weights=log_weights,
+        )
