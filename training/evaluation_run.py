@@ -15,6 +15,7 @@ from typing import Any
 from audio_emotion.dataset_scripts.schema import SPLITS
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 from audio_emotion.training.evaluation import LABEL_COLUMNS
+from audio_emotion.training.shift_set import SEGMENT_COLUMN
 
 RESULTS_FORMAT = 1
 PACKAGES = ("audio-emotion", "datasets", "numpy", "soundfile", "soxr", "torch", "transformers")
@@ -31,8 +32,8 @@ def read_corpora(
         split: The split, or "all" for every clip.
 
     Returns:
-        A data set of unified rows by corpus name, audio undecoded; and the corpora that were left out because they lack
-        the split.
+        A data set of unified rows by corpus name, audio undecoded, with the segments of a shift set; and the corpora
+        that were left out because they lack the split.
 
     Raises:
         AudioEmotionError: A folder cannot be read, a corpus lies in two folders or in none, one that was asked for
@@ -152,6 +153,8 @@ def _read_split(folder: str, name: str, split: str) -> Any | None:
     missing = sorted(set(columns) - set(rows.column_names))
     if missing:
         raise AudioEmotionError(f"corpus {name} in {folder} lacks {', '.join(missing)}, columns of the unified row")
+    if SEGMENT_COLUMN in rows.column_names:
+        columns.append(SEGMENT_COLUMN)
     return rows.select_columns(columns).cast_column("audio", Audio(decode=False))
 
 

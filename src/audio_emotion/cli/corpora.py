@@ -1,4 +1,4 @@
-"""`audio-emotion corpora`: list, check, prepare, mix and push the corpora that have a reader."""
+"""`audio-emotion corpora`: list, check, prepare, mix, join and push the corpora that have a reader."""
 
 from __future__ import annotations
 
@@ -179,6 +179,42 @@ def mix(
     console = Console()
     console.print(amounts)
     console.print(labels)
+
+
+@corpora.command()
+def shifts(
+    corpus: Annotated[str, typer.Argument(help="A prepared corpus.", show_default=False)],
+    data: Annotated[str, typer.Option("--data", help="The folder that `corpora prepare` wrote.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the shift sets.", show_default=False)],
+    split: Annotated[str, typer.Option("--split", help="Whose clips are joined.")] = "test",
+    num: Annotated[int, typer.Option("--num", help="Recordings.")] = 200,
+    min_segments: Annotated[int, typer.Option("--min-segments", help="Fewest clips in a recording.")] = 2,
+    max_segments: Annotated[int, typer.Option("--max-segments", help="Most clips in a recording.")] = 4,
+    seed: Annotated[int, typer.Option("--seed", help="Decides all draws.")] = 0,
+) -> None:
+    """Join a corpus's clips into recordings with known emotion shifts, to measure when a model hears them (EDER).
+
+    [bold]Examples[/bold]
+
+      audio-emotion corpora shifts emodb --data prepared --out shifts
+
+      audio-emotion evaluate --data shifts --out results/shifts.json
+    """
+    from rich.console import Console
+
+    from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
+    from audio_emotion.training.shift_set import ShiftSetRecipe, write_shift_set
+
+    messages = Console(stderr=True)
+    try:
+        recipe = ShiftSetRecipe(num, min_segments, max_segments, seed)
+        with _progress(messages, f"joining {corpus}") as advance:
+            done = iter(range(1, num + 1))
+            name = write_shift_set(data, corpus, split, out, recipe, lambda: advance(next(done), num))
+    except AudioEmotionError as error:
+        _print_error(messages, error)
+        raise typer.Exit(1) from error
+    messages.print(f"{out}: {name}, {num} recordings", soft_wrap=True, highlight=False)
 
 
 @corpora.command()

@@ -52,10 +52,11 @@ def evaluate(
         Path | None, typer.Option("--plots", help="Folder for confusion matrices and reliability diagrams (PNG).")
     ] = None,
 ) -> None:
-    """Measure a model on prepared corpora: UAR, macro-F1, accuracy, calibration, fit to soft labels.
+    """Measure a model on prepared corpora: UAR, macro-F1, accuracy, calibration, fit to soft labels, EDER.
 
     Each corpus is measured over all its classes and over anger, happiness, neutral and sadness, with 95 % intervals by
-    resampling speakers. The results go to a JSON file, a table to the terminal.
+    resampling speakers. Sets of joined clips (corpora shifts) are measured by their emotion diarization error rate. The
+    results go to a JSON file, a table to the terminal.
 
     [bold]Examples[/bold]
 
@@ -89,7 +90,10 @@ def evaluate(
     results["command"] = shlex.join(["audio-emotion", *sys.argv[1:]])
     write_results(results, out)
     results = read_results(out)
-    Console().print(_table(results))
+    if results["corpora"]:
+        Console().print(_table(results))
+    if results["shifts"]:
+        Console().print(_shift_table(results))
     console.print(f"The results are in {out}")
     if plots is not None:
         console.print(f"{len(plot_results(results, plots))} pictures are in {plots}")
@@ -118,6 +122,22 @@ def _table(results: dict[str, Any]) -> Any:
     return table
 
 
+def _shift_table(results: dict[str, Any]) -> Any:
+    """Emotion diarization error rates: where the frames cut, and one label a second."""
+    from rich.table import Table
+
+    from audio_emotion.training.results_table import with_interval
+
+    table = Table(title="Emotion diarization error rate, percent, 95 % intervals")
+    for column in ("Shift set", "Recordings", "Speakers", "Segments", "1 s windows"):
+        table.add_column(column, justify="left" if column == "Shift set" else "right", no_wrap=True)
+    for name, measured in results["shifts"].items():
+        counts = (str(measured["num_recordings"]), str(measured["num_speakers"]))
+        rates = (with_interval(measured[way]["eder"]) for way in ("segments", "windows"))
+        table.add_row(name, *counts, *rates)
+    return table
+
+
 def _measure(
     model: str | None, data: list[str], names: list[str], settings: dict[str, Any], console: Any
 ) -> dict[str, Any]:
@@ -131,6 +151,8 @@ def _measure(
     from audio_emotion.registration import bundled_checkpoint
     from audio_emotion.training.evaluation import evaluate_corpora
     from audio_emotion.training.evaluation_run import RESULTS_FORMAT, describe_model, package_versions, read_corpora
+    from audio_emotion.training.shift_evaluation import evaluate_shifts
+    from audio_emotion.training.shift_set import SEGMENT_COLUMN
 
     disable_datasets_bars()
     disable_transformers_bars()
@@ -140,17 +162,24 @@ def _measure(
     corpora, left_out = read_corpora(data, names, settings["split"])
     if left_out:
         console.print(f"No {settings['split']} split, left out: {', '.join(left_out)}")
+    shift_sets = {name: rows for name, rows in corpora.items() if SEGMENT_COLUMN in rows.column_names}
+    plain = {name: rows for name, rows in corpora.items() if name not in shift_sets}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("evaluating", total=sum(len(rows) for rows in corpora.values()))
         measured = evaluate_corpora(
             pipe,
-            corpora,
+            plain,
             batch_size=settings["batch_size"],
             num_resamples=settings["resamples"],
             seed=settings["seed"],
             on_clip=lambda name: progress.update(task, advance=1, description=name),
         )
+        bootstrap = (settings["resamples"], settings["seed"])
+        measured["shifts"] = {
+            name: evaluate_shifts(pipe, rows, *bootstrap, lambda: progress.update(task, advance=1))
+            for name, rows in shift_sets.items()
+        }
     return measured | {
         "format": RESULTS_FORMAT,
         "model": describe_model(pipe, model or "bundled"),
