@@ -1,7 +1,7 @@
-"""A deterministic set of recordings with known emotion shifts, joined from a prepared corpus: what EDER is measured on.
+"""A deterministic set of recordings with known emotion shifts, joined from a prepared corpus, to measure EDER on.
 
-Clips of one speaker are trimmed, matched in loudness and put end to end, each with a fade of 10 ms at both ends, so that
-every boundary is an exact sample. Neighbours differ in emotion. Nothing is random but what the seed decides.
+Clips of one speaker are trimmed, matched in loudness and put end to end, each fading in and out over 10 ms: every
+boundary is an exact sample. Neighbours differ in emotion. Nothing is random but what the seed decides.
 """
 
 from __future__ import annotations

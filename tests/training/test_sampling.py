@@ -1,9 +1,12 @@
 """Plans of an epoch: shares, joins, steps; the same whatever the number of processes."""
 
+import io
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
@@ -31,6 +34,21 @@ def test_clips_are_read_with_their_labels_and_sound(clips: ClipTable) -> None:
     for index in (0, len(clips) - 1):
         assert len(clips.waveform(index)) == round(clips.duration_s[index] * 16_000)
     assert clips.label_mask[clips.corpus_index == 0].sum(axis=1).tolist() == [3] * 36
+
+
+def test_an_epoch_decodes_no_clip_twice(recipe: Recipe, clips: ClipTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[bytes] = []
+    read = soundfile.read
+
+    def counting(file: io.BytesIO, **options: Any) -> Any:
+        decoded.append(file.getvalue())
+        return read(file, **options)
+
+    monkeypatch.setattr(soundfile, "read", counting)
+    drawn = [index for step in plan_epoch(clips, recipe, 0) for batch in step for item in batch for index in item.clips]
+    waveforms = {index: clips.waveform(index) for index in drawn}
+    assert len(drawn) > len(set(drawn)) == len(decoded)
+    assert all(np.array_equal(clips.waveform(index), waveform) for index, waveform in waveforms.items())
 
 
 def test_what_cannot_be_trained_on_is_refused(recipe: Recipe) -> None:
