@@ -91,7 +91,7 @@ def build_model(recipe: Recipe, clips: ClipTable) -> EmotionWhisperForAudioClass
 
 
 def finish(best: Path, final: Path, validation: ClipTable) -> None:
-    """Calibrate the best model on validation clips and write it to `final` with its measured calibration error."""
+    """Calibrate the best model on validation clips, and write it to `final` in half precision."""
     model = EmotionWhisperForAudioClassification.from_pretrained(best)
     extractor = EmotionWhisperFeatureExtractor.from_pretrained(best)
     logits = clip_logits(model, extractor, validation, _CALIBRATION_FRAMES_PER_BATCH)
@@ -101,6 +101,8 @@ def finish(best: Path, final: Path, validation: ClipTable) -> None:
     hits = probabilities.argmax(axis=1) == validation.emotion
     model.config.calibration_error = expected_calibration_error(probabilities.max(axis=1), hits)
     model.to(torch.float16).save_pretrained(final)
+    model.config.dtype = torch.float32  # half precision is for the disk: loading without a dtype should give full
+    model.config.save_pretrained(final)
     extractor.save_pretrained(final)
     summary = {
         "temperature": temperature,

@@ -43,6 +43,7 @@ def test_a_run_learns_and_writes_a_whole_model_folder(recipe: Recipe, tmp_path: 
         "recipe.yaml",
     }
     assert next(iter(load_file(final / "model.safetensors").values())).dtype == torch.float16
+    assert model.dtype == torch.float32
     assert model.config.corpora == ["alpha", "beta"]
     assert sum(model.config.class_prior) == pytest.approx(1.0)
     assert 0.2 <= model.config.temperature <= 5.0
