@@ -52,6 +52,9 @@ class AdapterLabelsMixin(PreTrainedModel):
         with _labels_for_new_copies(self.head, config.num_labels):
             report = super().load_adapter(peft_model_id, adapter_name, *args, **kwargs)
         adapter_name = adapter_name or "default"
+        report.missing_keys = {key for key in report.missing_keys if f".{adapter_name}" in key}
+        if report.missing_keys:
+            report.missing_keys &= self._load_by_peft(peft_model_id, adapter_name, _download_options(kwargs))
         self._configs_by_adapter()[adapter_name] = config
         if getattr(self.head, "active_adapters", [adapter_name]) == [adapter_name]:
             self._follow(adapter_name)
@@ -85,6 +88,16 @@ class AdapterLabelsMixin(PreTrainedModel):
             labels = json.dumps({name: fields.get(name) for name in LABEL_FIELDS}, indent=2, ensure_ascii=False)
             (Path(save_directory) / LABEL_CONFIG_NAME).write_text(labels + "\n", encoding="utf-8")
 
+    def _load_by_peft(self, peft_model_id: Any, adapter_name: str, download: dict[str, Any]) -> set[str]:
+        """Loads the adapter's weights as PEFT does: transformers misses some. Returns what is not there."""
+        try:
+            from peft import load_peft_weights, set_peft_model_state_dict
+        except ImportError as error:
+            raise ValueError("An adapter needs the package peft.") from error
+        weights = load_peft_weights(str(peft_model_id), device=str(self.device), **download)
+        own = {name.removeprefix("base_model.model."): tensor for name, tensor in weights.items()}
+        return set(set_peft_model_state_dict(self, own, adapter_name).missing_keys)
+
     def _configs_by_adapter(self) -> dict[str | None, Any]:
         if self._label_configs is None:
             self._label_configs = {None: self.config}
@@ -100,18 +113,20 @@ def _read_labels(peft_model_id: Any, options: dict[str, Any]) -> dict[str, Any] 
     """The adapter's label config; None where it has none, and so the labels of its base."""
     if peft_model_id is None:
         return None
-    download = {**getattr(options.get("load_config"), "download_kwargs", {}), **(options.get("adapter_kwargs") or {})}
-    download.update(options)
     path = cached_file(
-        peft_model_id,
-        LABEL_CONFIG_NAME,
-        **{name: download[name] for name in _DOWNLOAD_OPTIONS if download.get(name) is not None},
-        _raise_exceptions_for_missing_entries=False,
+        peft_model_id, LABEL_CONFIG_NAME, **_download_options(options), _raise_exceptions_for_missing_entries=False
     )
     if path is None:
         return None
     labels = json.loads(Path(path).read_text(encoding="utf-8"))
     return {name: labels[name] for name in LABEL_FIELDS if name in labels}
+
+
+def _download_options(options: dict[str, Any]) -> dict[str, Any]:
+    """What `load_adapter` was told about the Hub, wherever transformers puts it."""
+    told = {**getattr(options.get("load_config"), "download_kwargs", {}), **(options.get("adapter_kwargs") or {})}
+    told.update(options)
+    return {name: told[name] for name in _DOWNLOAD_OPTIONS if told.get(name) is not None}
 
 
 @contextmanager

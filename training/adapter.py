@@ -99,7 +99,7 @@ def add_adapter(model: EmotionWhisperForAudioClassification, block: dict[str, An
         config: PeftConfig = get_peft_config({**settings, "peft_type": str(block["peft_type"]).upper()})
         model.add_adapter(config)
     except (TypeError, ValueError, KeyError) as error:
-        raise RecipeError(f"adapter: PEFT does not take this config: {error}") from error
+        raise RecipeError(f"adapter: PEFT does not take {block}: {error}") from error
     config.base_model_name_or_path = base_name  # transformers writes the path that the model was loaded from
 
 
