@@ -18,6 +18,7 @@ FREE_LICENSES = frozenset({"cc0-1.0", "cc-by-4.0", "mit", "apache-2.0", "odc-by"
 """Corpora under these let the weights be CC BY 4.0; any other, unknown ones among them, makes them CC BY-NC-SA 4.0."""
 
 _FREE, _BOUND = "cc-by-4.0", "cc-by-nc-sa-4.0"
+_ANSWERS = {"distribution": "probabilities that sum to one", "intensity": "independent intensities from 0 to 1"}
 _LICENSE_TEXTS = {
     _FREE: "CC BY 4.0: the training corpora ask for no more.",
     _BOUND: "CC BY-NC-SA 4.0, since training corpora require it or do not say what they allow.",
@@ -61,7 +62,7 @@ def render_card(
     body = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=repo_id.rpartition("/")[2],
         repo_id=repo_id,
-        num_labels=len(labels),
+        answer=_ANSWERS[config.problem],
         labels=", ".join(labels),
         architecture=_architecture(config, base_model),
         training_data=_training_data(corpora),
@@ -80,12 +81,13 @@ def weights_license(corpora: dict[str, CorpusInfo | None]) -> str:
 
 
 def _base_model(recipe: dict[str, Any] | None) -> str | None:
-    """The Hub id of the encoder that training began with, as far as its name tells."""
-    if recipe is None:
+    """The Hub id of what training began with, as far as its name in the recipe tells."""
+    recipe = recipe or {}
+    start = recipe.get("model", {}).get("encoder") or recipe.get("base_name") or recipe.get("base")
+    if start is None:
         return None
-    encoder = str(recipe["model"]["encoder"])
-    name = PurePosixPath(encoder).name
-    return f"openai/{name}" if name.startswith("whisper-") else encoder
+    name = PurePosixPath(start).name
+    return f"openai/{name}" if name.startswith("whisper-") else str(start)
 
 
 def _architecture(config: Any, base_model: str | None) -> str:

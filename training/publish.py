@@ -17,6 +17,7 @@ from huggingface_hub import HfApi
 from transformers.dynamic_module_utils import custom_object_save
 
 from audio_emotion.dataset_scripts.hub import Target, push_files
+from audio_emotion.modeling.adapters_emotion_whisper import LABEL_CONFIG_NAME
 from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification, EmotionWhisperModel
@@ -30,13 +31,16 @@ from audio_emotion.training.model_card import BEGIN, filled_card
 
 RECIPE, RESULTS, CARD = "recipe.yaml", "results.json", "README.md"
 RECORDS = (RECIPE, "calibration.json", RESULTS)
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_FILES = (ADAPTER_CONFIG, "adapter_model.safetensors", CARD)
 PICTURES_FOLDER = "pictures"
 HANDLER_REQUIREMENTS = ("soundfile", "soxr")
 """What an endpoint installs for the handler beside what its image has: the pipeline's decoder and resampler."""
 
 _OWN_FILES = re.compile(
-    r"(model.*\.safetensors(\.index\.json)?|\w+_(emotion_whisper|audio_emotion)\.py|results/.*\.json)"
+    r"((adapter_)?model.*\.safetensors(\.index\.json)?|\w+_(emotion_whisper|audio_emotion)\.py|results/.*\.json)"
 )
+_REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 _TOKEN = re.compile(r"hf_[A-Za-z0-9]{20,}")
 
@@ -77,13 +81,27 @@ def write_model_folder(folder: Path, out: Path, repo_id: str) -> None:
         folder: A checkpoint: `config.json`, `model.safetensors`, `preprocessor_config.json`. If it has them,
             `recipe.yaml`, `calibration.json` and `results.json` (of `audio-emotion evaluate`) go along and fill the
             card. A `README.md` of its own takes the card's place, with the results between its markers, if it has any.
-        out: An empty folder.
+            Or an adapter that `audio-emotion finetune` wrote, whose base is on the Hub already.
+        out: The folder to write; made if need be, empty otherwise.
         repo_id: Where it will be, for the card's examples.
 
     Raises:
         AudioEmotionError: If the folder is no complete model, its results were measured on other weights, or a text in
             it names a folder of this machine or holds a Hub token.
     """
+    if not folder.is_dir():
+        raise AudioEmotionError(f"{folder} is not a folder: give the one that training wrote")
+    out.mkdir(parents=True, exist_ok=True)
+    _copy_records(folder, out)
+    if (folder / ADAPTER_CONFIG).is_file():
+        _write_adapter(folder, out)
+    else:
+        _write_model(folder, out, repo_id)
+    _check_texts(out)
+
+
+def _write_model(folder: Path, out: Path, repo_id: str) -> None:
+    """Weights, configs, code, handler and card of a whole model."""
     _check_checkpoint(folder)
     config = EmotionWhisperConfig.from_pretrained(folder)
     config.auto_map = {
@@ -96,18 +114,37 @@ def write_model_folder(folder: Path, out: Path, repo_id: str) -> None:
         for task, info in vars(AudioEmotionPipeline)["_registered_impl"].items()
     }
     config.save_pretrained(out)
-    feature_extractor: Any = EmotionWhisperFeatureExtractor.from_pretrained(folder)
-    feature_extractor.auto_map = {"AutoFeatureExtractor": _in_repository(EmotionWhisperFeatureExtractor)}
-    feature_extractor.save_pretrained(out)
+    _write_feature_extractor(folder, out)
     for weights in _weight_files(folder):
         shutil.copyfile(weights, out / weights.name)
-    for code in (EmotionWhisperForAudioClassification, EmotionWhisperFeatureExtractor, AudioEmotionPipeline):
+    for code in (EmotionWhisperForAudioClassification, AudioEmotionPipeline):
         custom_object_save(code, out)
     shutil.copyfile(Path(handler_audio_emotion.__file__), out / "handler.py")
     (out / "requirements.txt").write_text("".join(f"{name}\n" for name in HANDLER_REQUIREMENTS), encoding="utf-8")
-    _copy_records(folder, out)
     _write_card(folder, out, config, repo_id)
-    _check_texts(out)
+
+
+def _write_adapter(folder: Path, out: Path) -> None:
+    """Weights, configs and card of an adapter; the code that runs it is its base's."""
+    if absent := [name for name in ADAPTER_FILES if not (folder / name).is_file()]:
+        raise AudioEmotionError(f"{folder} is no complete adapter: it lacks {', '.join(absent)}")
+    for name in (*ADAPTER_FILES, LABEL_CONFIG_NAME):
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, out / name)
+    base = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"]
+    if Path(base).exists() or not _REPO_ID.fullmatch(base):
+        raise AudioEmotionError(
+            f"{ADAPTER_CONFIG} says that the base model is {base}, which is nowhere on the Hub. Push the base first, "
+            "and name its repository: base_name in the recipe, or base_model_name_or_path in that file"
+        )
+    _write_feature_extractor(folder, out)
+
+
+def _write_feature_extractor(folder: Path, out: Path) -> None:
+    feature_extractor: Any = EmotionWhisperFeatureExtractor.from_pretrained(folder)
+    feature_extractor.auto_map = {"AutoFeatureExtractor": _in_repository(EmotionWhisperFeatureExtractor)}
+    feature_extractor.save_pretrained(out)
+    custom_object_save(EmotionWhisperFeatureExtractor, out)
 
 
 def _in_repository(cls: Any) -> str:
@@ -117,10 +154,6 @@ def _in_repository(cls: Any) -> str:
 
 def _check_checkpoint(folder: Path) -> None:
     """Load the checkpoint as a user would, and hear a tone with it."""
-    if (folder / "adapter_config.json").is_file():
-        raise AudioEmotionError(f"{folder} holds an adapter alone: merge it into its base model, and push that folder")
-    if not folder.is_dir():
-        raise AudioEmotionError(f"{folder} is not a folder: give the one with config.json and model.safetensors")
     pipe = AudioEmotionPipeline.from_pretrained(folder, device="cpu")
     tone = np.sin(2 * np.pi * 220 * np.arange(16000) / 16000).astype(np.float32)
     if not all(np.isfinite(entry["score"]) for entry in pipe({"array": tone, "sampling_rate": 16000})):
@@ -174,7 +207,7 @@ def _last_part(word: str) -> str:
 def _write_card(folder: Path, out: Path, config: EmotionWhisperConfig, repo_id: str) -> None:
     """The card from what was copied to `out`, or the checkpoint's own with the results in it."""
     recipe = yaml.safe_load((out / RECIPE).read_text(encoding="utf-8")) if (out / RECIPE).is_file() else None
-    results = read_results(out / RESULTS) if (out / RESULTS).is_file() else None
+    results = _evaluation(out / RESULTS)
     if results is not None:
         _check_measured(results, out)
     if (folder / CARD).is_file():
@@ -186,6 +219,13 @@ def _write_card(folder: Path, out: Path, config: EmotionWhisperConfig, repo_id: 
         pictures = [f"{PICTURES_FOLDER}/{path.name}" for path in plots]
         card = render_card(config, repo_id, recipe, results, pictures)
     (out / CARD).write_text(card, encoding="utf-8")
+
+
+def _evaluation(path: Path) -> dict[str, Any] | None:
+    """What `audio-emotion evaluate` wrote; None without such a file, or where fine-tuning wrote it and the card."""
+    if not path.is_file() or "format" not in json.loads(path.read_text(encoding="utf-8")):
+        return None
+    return read_results(path)
 
 
 def _check_measured(results: dict[str, Any], out: Path) -> None:

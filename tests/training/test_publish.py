@@ -24,6 +24,7 @@ from audio_emotion.dataset_scripts.reader import get_reader
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, HubError
 from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
+from audio_emotion.training.adapter import add_adapter, begin_task
 from audio_emotion.training.evaluation import evaluate_corpora
 from audio_emotion.training.evaluation_run import RESULTS_FORMAT, describe_model, read_corpora, write_results
 from audio_emotion.training.hub_card import weights_license
@@ -315,6 +316,39 @@ print(json.dumps(pipe(sound)))
     assert_same(hub.python(code, installed=True, home="installed", token=None), scores)
 
 
+def write_adapter(folder: Path, base: str) -> None:
+    """An adapter with three labels of its own, beside the model in `folder` that it was made for."""
+    model = EmotionWhisperForAudioClassification.from_pretrained(folder)
+    begin_task(model, "distribution", ["calm", "tense", "none"], np.full(3, 1 / 3), ["mine"])
+    add_adapter(model, {"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"]}, base)
+    (folder / "config.json").unlink()
+    (folder / "model.safetensors").unlink()
+    model.save_pretrained(folder)
+    (folder / "README.md").write_text("---\nbase_model: alice/tiny\nlibrary_name: peft\n---\n# An adapter\n")
+    (folder / "results.json").write_text('{"problem": "distribution"}')
+
+
+@pytest.mark.slow
+def test_an_adapter_finds_its_base_on_the_hub(hub: HubServer, published: str, bare: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "adapter"
+    shutil.copytree(bare, folder)
+    write_adapter(folder, base=published)
+    with hub.in_this_process():
+        push_model(folder, Target("alice/adapter", "model"))
+        paths = set(hub.api().list_repo_files("alice/adapter"))
+    assert paths == RECORDS | {
+        *("adapter_config.json", "adapter_model.safetensors", "label_config.json", "preprocessor_config.json"),
+        *("README.md", ".gitattributes", "feature_extraction_emotion_whisper.py"),
+    }
+    code = f"""{SOUND}
+import json
+from audio_emotion import AudioEmotionPipeline
+print(json.dumps(AudioEmotionPipeline.from_pretrained("alice/adapter")(sound)))
+"""
+    answer = hub.python(code, installed=True, home="adapter", token=None)
+    assert {entry["label"] for entry in answer} == {"calm", "tense", "none"}
+
+
 @pytest.mark.slow
 def test_a_pinned_revision_stays_as_it_was(
     hub: HubServer, published: str, bare: Path, scores: dict[str, float], tmp_path: Path
@@ -409,8 +443,12 @@ def spoil_with_place(folder: Path) -> None:
     (folder / "README.md").write_text(f"# Model\ntrained in {Path.home()}/runs\n")
 
 
-def spoil_with_adapter(folder: Path) -> None:
+def spoil_adapter(folder: Path) -> None:
     (folder / "adapter_config.json").write_text("{}")
+
+
+def spoil_base(folder: Path) -> None:
+    write_adapter(folder, base=str(folder))
 
 
 def spoil_with_nan(folder: Path) -> None:
@@ -435,7 +473,8 @@ def spoil_altogether(folder: Path) -> None:
         (spoil_with_pickle, "audio-emotion convert"),
         (spoil_with_token, "README.md, line 4, holds a Hub token"),
         (spoil_with_place, "README.md, line 2, names .* a folder of this machine"),
-        (spoil_with_adapter, "holds an adapter alone"),
+        (spoil_adapter, "no complete adapter: it lacks adapter_model.safetensors"),
+        (spoil_base, "base model is .*, which is nowhere on the Hub. Push the base first"),
         (spoil_with_nan, "not finite"),
         (spoil_weights, "results.json was measured on another model.safetensors"),
         (spoil_altogether, "is not a folder"),
