@@ -44,7 +44,7 @@ class IdentityAdversary(nn.Module):
         Returns:
             `(batch,)`.
         """
-        reversed_: torch.Tensor = _ReverseGradient.apply(embeddings)  # type: ignore[no-untyped-call]
+        reversed_: torch.Tensor = _ReverseGradient.apply(embeddings)
         return functional.cross_entropy(
             self.classifier(reversed_), identity, ignore_index=UNKNOWN_IDENTITY, reduction="none"
         )

@@ -19,7 +19,7 @@ def posterior_disagreement(first: torch.Tensor, second: torch.Tensor, label_mask
     """
     posteriors = [masked_log_softmax(logits, label_mask).exp() for logits in (first, second)]
     mean = sum(posteriors) / 2
-    entropies = [torch.special.entr(posterior).sum(-1) for posterior in (mean, *posteriors)]
+    entropies: list[torch.Tensor] = [torch.special.entr(posterior).sum(-1) for posterior in (mean, *posteriors)]
     return entropies[0] - (entropies[1] + entropies[2]) / 2
 
 

@@ -109,7 +109,7 @@ class ClipTable:
 
     def waveform(self, index: int) -> NDArray[np.float32]:
         """One clip's samples, `(num_samples,)` at the prepared 16 kHz; decoded once while `CACHE_BYTES` allows."""
-        return self._decoded.get(index, self._decode).astype(np.float32) / 32768
+        return self._decoded.get(index, self._decode).astype(np.float32) / np.float32(32768)
 
     def _decode(self, index: int) -> NDArray[np.int16]:
         audio = self._datasets[self.corpus_index[index]][int(self.row_index[index])]["audio"]

@@ -230,7 +230,7 @@ class TrainingLoop:
 
 
 def _averaged(objective: TrainingObjective, decay: float) -> AveragedModel:
-    return AveragedModel(objective, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+    return AveragedModel(objective, multi_avg_fn=get_ema_multi_avg_fn(decay))
 
 
 def _trained(module: nn.Module) -> dict[str, torch.Tensor]:

@@ -56,7 +56,7 @@ def clip_logits(
     """Pooled logits of every clip, `(num_clips, num_labels)`, scored in batches of similar length, as they are."""
     was_training = model.training
     model.train(False)
-    logits = np.zeros((len(clips), model.config.num_labels), dtype=np.float64)
+    logits = np.zeros(clips.labels.shape, dtype=np.float64)
     for indices in _by_length(clips.duration_s, frames_per_batch):
         waveforms = [clips.waveform(index)[: model.config.window_samples] for index in indices]
         encoded = extractor(waveforms, sampling_rate=model.config.sampling_rate, return_tensors="pt")
