@@ -172,7 +172,7 @@ def finish(
             continue
         logits = clip_logits(model, extractor, clips, run.loop.frames_per_batch)
         if run.target.problem == "intensity":
-            results["splits"][split] = measure_intensities(logits, clips, seed=run.seed)
+            results["splits"][split] = measure_intensities(logits, clips, run.num_resamples, run.seed)
         else:
             if split == "validation":
                 model.config.temperature = fit_temperature(logits, clips)

@@ -59,6 +59,7 @@ class FinetuneRecipe(RunRecipe):
         source: the corpus's folder as its owner ships it.
         max_bad: bad rows and files of the corpus with which training still starts.
         target: what is learned.
+        num_resamples: bootstrap resamples behind the intervals of the card.
         note: a sentence for the model card, such as what the numbers were measured on.
     """
 
@@ -70,6 +71,7 @@ class FinetuneRecipe(RunRecipe):
     source: str | None = None
     max_bad: int = Field(default=50, ge=0)
     target: TargetRecipe = TargetRecipe()
+    num_resamples: int = Field(default=1000, ge=1)
     note: str = ""
     data: list[CorpusRecipe] = Field(default_factory=list)
     sampling: SamplingRecipe = SamplingRecipe(corpus_temperature=1, class_temperature=1)

@@ -15,7 +15,7 @@ from audio_emotion.training.finetune_recipe import FinetuneRecipe
 from audio_emotion.training.recipe import read_recipe
 
 RECIPE = "recipes/hume_prosody.yaml"
-SMALL = ("loop.epochs=1", "loop.items_per_step=8", "loop.validate_every=2", "adapter.r=2")
+SMALL = ("loop.epochs=1", "loop.items_per_step=8", "loop.validate_every=2", "adapter.r=2", "num_resamples=10")
 
 
 @pytest.fixture(scope="module")

@@ -43,6 +43,7 @@ def make_recipe(base: str | Path, out: Path, **changes: Any) -> FinetuneRecipe:
         "corpus": "humeprosody",
         "adapter": {"peft_type": "LORA", "r": 2, "target_modules": ["q_proj", "v_proj"]},
         "augmentation": QUIET,
+        "num_resamples": 10,
         "optimizer": {"learning_rate": 5e-3, "head_learning_rate": 2e-2, "layer_decay": 1.0},
         "loop": {
             "epochs": 2,

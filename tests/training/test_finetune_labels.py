@@ -48,6 +48,7 @@ def tune(base: Path, source: Path, out: Path, **changes: Any) -> Path:
         "base": str(base),
         "corpus": "generic",
         "source": str(source),
+        "num_resamples": 10,
         "optimizer": {"learning_rate": 5e-3, "head_learning_rate": 2e-2},
         "loop": {"epochs": 6, "items_per_step": 6, "frames_per_batch": 1000, "validate_every": 6, "ema_decay": 0},
         "augmentation": {"speed": 0, "reverb": 0, "noise": 0, "band_limit": 0, "equalizer": 0, "frequency_masks": 0},
