@@ -45,12 +45,12 @@ class AdapterLabelsMixin(PreTrainedModel):
         """
         labels = _read_labels(peft_model_id, kwargs)
         if labels is None:
-            return super().load_adapter(peft_model_id, adapter_name, *args, **kwargs)  # type: ignore[no-untyped-call]
+            return super().load_adapter(peft_model_id, adapter_name, *args, **kwargs)
         base = self._configs_by_adapter()[None]
         fields = {name: value for name, value in base.to_dict().items() if name not in ("label2id", "problem_type")}
         config = type(base).from_dict({**fields, **labels})
         with _labels_for_new_copies(self.head, config.num_labels):
-            report = super().load_adapter(peft_model_id, adapter_name, *args, **kwargs)
+            report: Any = super().load_adapter(peft_model_id, adapter_name, *args, **kwargs)
         adapter_name = adapter_name or "default"
         report.missing_keys = {key for key in report.missing_keys if f".{adapter_name}" in key}
         if report.missing_keys:
@@ -96,7 +96,8 @@ class AdapterLabelsMixin(PreTrainedModel):
             raise ValueError("An adapter needs the package peft.") from error
         weights = load_peft_weights(str(peft_model_id), device=str(self.device), **download)
         own = {name.removeprefix("base_model.model."): tensor for name, tensor in weights.items()}
-        return set(set_peft_model_state_dict(self, own, adapter_name).missing_keys)
+        outcome: Any = set_peft_model_state_dict(self, own, adapter_name)
+        return set(outcome.missing_keys)
 
     def _configs_by_adapter(self) -> dict[str | None, Any]:
         if self._label_configs is None:

@@ -54,7 +54,7 @@ def begin_task(
         means: `(num_labels,)`: mean intensity, or share of each category, in training.
         corpora: what it is trained on.
     """
-    old = model.config
+    old: Any = model.config
     kept = {name: value for name, value in old.to_dict().items() if name not in ("label2id", "problem_type")}
     same_labels = [old.id2label[index] for index in range(old.num_labels)] == list(labels)
     model.config = EmotionWhisperConfig.from_dict(

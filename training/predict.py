@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,8 @@ def predict(
         raise CorpusError(f"{table} has no rows below its header.")
     paths = _audio_files(source)
     names = list(dict.fromkeys(_key(name) for _, name in lines))
-    labels = [pipe.model.config.id2label[index] for index in range(pipe.model.config.num_labels)]
+    config: Any = pipe.model.config
+    labels = [config.id2label[index] for index in range(config.num_labels)]
     scores: dict[str, list[float]] = {}
     reasons: dict[str, str] = {}
     for start in range(0, len(names), _CLIPS_AT_ONCE):
