@@ -241,6 +241,12 @@ class AudioEmotionPipeline(ChunkPipeline):
             for name, tensor in input_tensors.items()
         }
         outputs = self.model(**features)
+        num_scores, num_labels = outputs["logits"].shape[-1], self.model.config.num_labels
+        if num_scores != num_labels:
+            raise AudioEmotionError(
+                f"The model's head has {num_scores} outputs and its config names {num_labels} labels. Load an adapter "
+                "with new labels through pipeline(model=ADAPTER) or model.load_adapter(ADAPTER), which bring them."
+            )
         return {name: outputs[name].float() for name in ("logits", "frame_logits", "frame_log_weights")}
 
     def postprocess(  # type: ignore[override]  # the options by name, where the base class has any

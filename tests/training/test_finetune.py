@@ -13,9 +13,9 @@ from hume_standin import NUM_BAD, hiss, hisses, write_standin
 from safetensors.torch import load_file
 from transformers import AutoModelForAudioClassification, pipeline
 
-from audio_emotion import AudioEmotionPipeline
+from audio_emotion import AudioEmotionPipeline, EmotionWhisperFeatureExtractor
 from audio_emotion.dataset_scripts.corpora.humeprosody import TARGETS
-from audio_emotion.pipeline.errors_audio_emotion import RecipeError
+from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
 from audio_emotion.training import loop as loop_module
 from audio_emotion.training.adapter import load_adapted, load_base
 from audio_emotion.training.finetune import finetune
@@ -134,6 +134,10 @@ def test_peft_loads_it_on_the_plain_base(run: tuple[Path, list], tiny_base: Path
     adapted = PeftModel.from_pretrained(load_base(str(tiny_base)), str(final))
     expected = AutoModelForAudioClassification.from_pretrained(final)
     torch.testing.assert_close(scores_of(adapted), scores_of(expected))
+    extractor = EmotionWhisperFeatureExtractor.from_pretrained(final)
+    pipe = AudioEmotionPipeline(model=adapted.get_base_model(), feature_extractor=extractor)
+    with pytest.raises(AudioEmotionError, match="9 outputs and its config names 8 labels"):
+        pipe(TONE)
 
 
 def test_two_adapters_switch_on_one_base_with_their_own_labels(

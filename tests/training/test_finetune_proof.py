@@ -41,7 +41,7 @@ PITCH_GIVES = (0.0, -0.1, -0.1, -0.05, 0.0, 0.15, 0.1, 0.0, -0.1)  # of the medi
 ENERGY_GIVES = (0.1, -0.1, -0.1, 0.0, 0.15, 0.1, 0.0, -0.05, -0.1)  # of the spread of the level in dB, likewise
 NORMAL_STRENGTH = 0.65  # of the clips that RAVDESS calls normal; the strong ones have 1
 LISTENERS, LISTENER_NOISE = 5, 0.15
-EPOCHS = 8
+EPOCHS = 6
 MARGIN, MOST_TRAINED = 0.10, 0.03
 
 SPLITS = {"train": range(1, 17), "devel": range(17, 21), "test": range(21, 25)}  # actors
