@@ -2,6 +2,7 @@ import hashlib
 import io
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, speech: Any) -> Path:
     return folder
 
 
-def test_the_command_measures_and_writes(prepared: Path, tiny_model_dir: Path, tmp_path: Path) -> None:
+def test_the_command_measures_and_writes(
+    prepared: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/somewhere/audio-emotion", "evaluate", "--data", "prepared"])
     out, plots = tmp_path / "results" / "little.json", tmp_path / "plots"
     arguments = ["--model", str(tiny_model_dir), "--data", str(prepared), "--out", str(out)]
     options = ["--prior", "removed", "--resamples", "20", "--plots", str(plots)]
@@ -63,7 +67,7 @@ def test_the_command_measures_and_writes(prepared: Path, tiny_model_dir: Path, t
     assert results["settings"] == {"batch_size": 16, "prior": "uniform", "resamples": 20, "seed": 0, "split": "test"}
     assert results["corpora"]["little"]["class_sets"]["all"]["num_clips"] == 9
     assert list(results["languages"]) == ["fr"]
-    assert results["command"].startswith("audio-emotion ")
+    assert results["command"] == "audio-emotion evaluate --data prepared"
     assert results["packages"]["transformers"]
     assert len(list(plots.glob("*.png"))) == 2
 

@@ -21,7 +21,7 @@ def clips(recipe: Recipe) -> ClipTable:
 
 
 def test_recall_is_the_mean_over_classes_of_each_corpus(clips: ClipTable) -> None:
-    logits = np.random.default_rng(0).standard_normal(clips.distribution.shape)
+    logits = np.random.default_rng(0).standard_normal(clips.labels.shape)
     recalls = recall_by_corpus(logits, clips)
     predicted = masked_log_probabilities(logits, clips.label_mask).argmax(axis=1)
     for number, name in enumerate(clips.corpora):
@@ -30,7 +30,7 @@ def test_recall_is_the_mean_over_classes_of_each_corpus(clips: ClipTable) -> Non
 
 
 def test_masked_classes_have_no_probability(clips: ClipTable) -> None:
-    logits = np.full(clips.distribution.shape, 1e4)
+    logits = np.full(clips.labels.shape, 1e4)
     probabilities = np.exp(masked_log_probabilities(logits, clips.label_mask))
     assert np.allclose(probabilities.sum(axis=1), 1)
     assert not probabilities[~clips.label_mask].any()
@@ -44,8 +44,8 @@ def test_a_larger_corpus_weighs_by_the_root_of_its_size(clips: ClipTable) -> Non
 
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
 def test_the_temperature_undoes_a_scaling_of_the_logits(clips: ClipTable, sharpness: float) -> None:
-    logits = np.log(np.where(clips.label_mask, clips.distribution, 1.0)) * sharpness
+    logits = np.log(np.where(clips.label_mask, clips.labels, 1.0)) * sharpness
     assert fit_temperature(logits, clips) == pytest.approx(sharpness, rel=0.01)
-    entropy = -np.sum(clips.distribution * np.log(np.where(clips.label_mask, clips.distribution, 1.0)), axis=1)
+    entropy = -np.sum(clips.labels * np.log(np.where(clips.label_mask, clips.labels, 1.0)), axis=1)
     by_corpus = [entropy[clips.corpus_index == number].mean() for number in range(2)]
     assert soft_label_loss(logits, clips, sharpness) == pytest.approx(np.mean(by_corpus), rel=1e-4)
