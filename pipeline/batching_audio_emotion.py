@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from transformers.utils import logging
 
 from .decoding_audio_emotion import describe_source, iter_audio_blocks
 from .errors_audio_emotion import AudioDecodingError
@@ -21,6 +22,12 @@ MIN_DURATION_S = 0.025
 """One analysis window of the log-mel features: nothing shorter can be heard."""
 BUCKET_BATCHES = 8
 """A list is decoded this many batches ahead and sorted by length, so that a batch holds clips of like length."""
+SILENCE_PEAK = 1e-4
+"""A window that never exceeds this (-80 dB of full scale) is silence: there is nothing to hear in it."""
+SILENCE_LOG_WEIGHT = -100.0
+"""Log-weight of a silent window's frames: where there is sound besides, they do not count in the pooled scores."""
+
+logger = logging.get_logger(__name__)
 
 
 @dataclass
@@ -137,9 +144,25 @@ class RecordingScorer:
                     "frame_logits": outputs["frame_logits"][row, :num_frames].copy(),
                     "frame_log_weights": outputs["frame_log_weights"][row, :num_frames].copy(),
                 }
+                if np.abs(window.samples).max() < SILENCE_PEAK:
+                    self._answer_silence(window)
                 if on_progress is not None:
                     on_progress(window.num_new_samples / self.sampling_rate)
         waiting.clear()
+
+    def _answer_silence(self, window: _Window) -> None:
+        """Give a silent window the prior's logits, and say so; a model of intensities has none and keeps its answer."""
+        if self.config.problem != "distribution":
+            return
+        start_s = window.index * self.plan.stride_samples / self.sampling_rate
+        end_s = start_s + len(window.samples) / self.sampling_rate
+        logger.warning(f"{window.recording.name} is silent from {start_s:.1f} to {end_s:.1f} s: scores are the prior.")
+        prior = self.config.class_prior or [1 / self.config.num_labels] * self.config.num_labels
+        logits = (self.config.temperature * np.log(np.maximum(prior, 1e-12))).astype(np.float32)
+        output = window.recording.outputs[window.index]
+        output["logits"] = logits
+        output["frame_logits"][:] = logits
+        output["frame_log_weights"][:] = SILENCE_LOG_WEIGHT
 
     def _join(self, recording: _Recording) -> ScoredRecording:
         """Blend the windows of a recording, and pool over all its frames."""

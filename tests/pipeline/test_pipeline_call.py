@@ -15,6 +15,7 @@ from transformers import pipeline
 from transformers.pipelines.pt_utils import KeyDataset
 
 from audio_emotion import AudioDecodingError, AudioEmotionError, AudioEmotionPipeline, decode_audio
+from audio_emotion.pipeline import batching_audio_emotion
 
 EMOTIONS = ["happiness", "sadness", "disgust", "fear", "surprise", "anger", "other", "neutral"]
 
@@ -214,10 +215,27 @@ def test_progress_adds_up_to_the_duration(pipe: AudioEmotionPipeline, speech: An
     assert sum(heard) == pytest.approx(61.3, abs=1e-3)
 
 
-def test_silence_has_finite_scores(pipe: AudioEmotionPipeline) -> None:
-    answer = pipe(np.zeros(32000, np.float32), return_timestamps="frame")
-    assert np.isfinite(answer["frames"]).all()
-    assert sum(entry["score"] for entry in answer["scores"]) == pytest.approx(1)
+@pytest.mark.parametrize("level", [0.0, 5e-5])
+def test_silence_has_the_scores_of_the_prior_and_is_named(
+    pipe: AudioEmotionPipeline, level: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(batching_audio_emotion.logger, "warning", said.append)
+    noise = level * np.random.default_rng(0).uniform(-1, 1, 32000).astype(np.float32)
+    answer = pipe(noise, return_timestamps="frame")
+    assert np.allclose(answer["frames"], pipe.model.config.class_prior, atol=1e-5)
+    assert len(said) == 1 and "silent from 0.0 to 2.0 s" in said[0]
+
+
+def test_a_silent_window_does_not_count_beside_a_loud_one(pipe: AudioEmotionPipeline, speech: Any) -> None:
+    loud = speech(20.0)
+    alone, followed = (
+        {entry["label"]: entry["score"] for entry in pipe(samples)}
+        for samples in (np.concatenate([loud, np.zeros(16000 * 9)]), np.concatenate([loud, np.zeros(16000 * 60)]))
+    )
+    prior = dict(zip(pipe.model.config.id2label.values(), pipe.model.config.class_prior, strict=True))
+    away_from_prior = max(abs(alone[label] - prior[label]) for label in alone)
+    assert max(abs(alone[label] - followed[label]) for label in alone) < 0.5 * away_from_prior
 
 
 class TestBadCalls:
