@@ -16,6 +16,12 @@ from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAud
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 
 _LEAST_SHARE = 1e-3
+_NOT_KEPT = (
+    "label2id",
+    "problem_type",
+    "auto_map",
+    "custom_pipelines",
+)  # of the old labels, or of the base's repository
 
 
 def load_base(base: str) -> EmotionWhisperForAudioClassification:
@@ -55,7 +61,7 @@ def begin_task(
         corpora: what it is trained on.
     """
     old: Any = model.config
-    kept = {name: value for name, value in old.to_dict().items() if name not in ("label2id", "problem_type")}
+    kept = {name: value for name, value in old.to_dict().items() if name not in _NOT_KEPT}
     same_labels = [old.id2label[index] for index in range(old.num_labels)] == list(labels)
     model.config = EmotionWhisperConfig.from_dict(
         kept

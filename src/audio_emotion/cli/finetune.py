@@ -1,5 +1,6 @@
 """`audio-emotion finetune`: teach a trained model new labels."""
 
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,6 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
     from audio_emotion.dataset_scripts.corpus import Finding
 
 BAD_SHOWN = 20
@@ -56,7 +61,6 @@ def finetune(
     """
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.registration import bundled_checkpoint
@@ -74,14 +78,8 @@ def finetune(
     try:
         recipe = read_recipe(FinetuneRecipe, config, override)
         recipe = recipe.model_copy(update={"base": recipe.base or str(bundled_checkpoint()), **chosen})
-        columns = (TextColumn("reading the corpus"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task("")
-
-            def advance(done: int, total: int) -> None:
-                bar.update(task, completed=done, total=total, visible=done < total)
-
-            folder = run(recipe, resume, merge, on_bad=lambda bad: _print_bad(bar.console, bad), progress=advance)
+        with _reading_bar(console) as advance:
+            folder = run(recipe, resume, merge, on_bad=lambda bad: _print_bad(console, bad), progress=advance)
     except AudioEmotionError as error:
         console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True, highlight=False)
         raise typer.Exit(1) from error
@@ -91,7 +89,28 @@ def finetune(
     console.print(f"The {'model' if merge or recipe.method == 'full' else 'adapter'} is in {folder}", soft_wrap=True)
 
 
-def _print_bad(console: Any, bad: "list[Finding]") -> None:
+@contextmanager
+def _reading_bar(console: "Console") -> "Iterator[Callable[[int, int], None]]":
+    """A bar that is there while the corpus is read, and gone before training shows its own."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("reading the corpus"), BarColumn(), MofNCompleteColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    task = bar.add_task("")
+
+    def advance(done: int, total: int) -> None:
+        bar.start()
+        bar.update(task, completed=done, total=total)
+        if done >= total:
+            bar.stop()
+
+    try:
+        yield advance
+    finally:
+        bar.stop()
+
+
+def _print_bad(console: "Console", bad: "list[Finding]") -> None:
     """The first bad rows, one a line."""
     from rich.markup import escape
 
