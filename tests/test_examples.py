@@ -72,7 +72,8 @@ def test_every_script_is_short_and_listed() -> None:
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_scripts_run(script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     run_script(EXAMPLES / script, monkeypatch=monkeypatch)
-    assert any(emotion in capsys.readouterr().out for emotion in EMOTIONS)
+    printed = capsys.readouterr().out
+    assert any(emotion in printed for emotion in EMOTIONS)
 
 
 @pytest.mark.usefixtures("bundled_checkpoint")
