@@ -29,6 +29,8 @@ class ModelRecipe(Section):
 
     Attributes:
         encoder: Hub id or folder of any Whisper, full model or encoder only.
+        continue_from: Hub id or folder of an emotion model whose weights, heads included, are the start in place of
+            `encoder`; its architecture must be the one that this section asks for.
         num_layers: keep the first k encoder layers; None keeps all.
         layer_mix: read a learned mix of all kept layers instead of the last one.
         pooling: `"attention"` learns a weight per frame, `"mean"` weighs all frames alike.
@@ -38,6 +40,7 @@ class ModelRecipe(Section):
     """
 
     encoder: str
+    continue_from: str | None = None
     num_layers: int | None = Field(default=None, ge=1)
     layer_mix: bool = True
     pooling: Literal["mean", "attention"] = "attention"

@@ -87,7 +87,21 @@ def build_model(recipe: Recipe, clips: ClipTable) -> EmotionWhisperForAudioClass
         raise RecipeError(
             f"no training clip carries {names}: add a corpus that does, or the model could never answer them"
         )
+    if settings.continue_from is not None:
+        _take_over(model, settings.continue_from)
     return model
+
+
+def _take_over(model: EmotionWhisperForAudioClassification, source: str) -> None:
+    """Load the weights of a trained model into one of the same architecture."""
+    try:
+        trained = EmotionWhisperForAudioClassification.from_pretrained(source, dtype=torch.float32)
+        model.load_state_dict(trained.state_dict())
+    except (OSError, ValueError, RuntimeError) as error:
+        raise RecipeError(
+            f"model.continue_from: {source} does not fit the model section: {error}. "
+            "Give the num_layers, layer_mix, pooling and nesting_dims that it was trained with"
+        ) from error
 
 
 def finish(best: Path, final: Path, validation: ClipTable) -> None:

@@ -3,6 +3,7 @@
 import typer
 
 from audio_emotion.cli.analyze import analyze
+from audio_emotion.cli.average import average
 from audio_emotion.cli.convert import convert
 from audio_emotion.cli.corpora import corpora
 from audio_emotion.cli.evaluate import evaluate
@@ -15,6 +16,7 @@ app = typer.Typer(name="audio-emotion", no_args_is_help=True, rich_markup_mode="
 app.command()(analyze)
 app.command()(train)
 app.command()(finetune)
+app.command()(average)
 app.command()(predict)
 app.command()(evaluate)
 app.add_typer(corpora, name="corpora")
