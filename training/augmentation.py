@@ -15,6 +15,9 @@ from audio_emotion.training.recipe import AugmentationRecipe
 Waveform = NDArray[np.float32]
 SILENCE_FLOOR_DB = -40.0
 _ACTIVITY_WINDOW_S = 0.02
+_OWN_SHARE = 0.4
+"""Both parameters of the beta distribution that an item's own share of mixed statistics is drawn from."""
+_LEAST_DEVIATION = 1e-3
 
 
 def active_range(waveform: Waveform, sampling_rate: int) -> tuple[int, int]:
@@ -122,6 +125,39 @@ def augment_waveform(
     if rng.random() < recipe.band_limit:
         waveform = limit_band(waveform, sampling_rate, rng)
     return waveform
+
+
+def mix_statistics(
+    features: NDArray[np.float32], num_mel_frames: NDArray[np.int64], probability: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Give items part of another item's mean and deviation in every mel band (Freq-MixStyle, arXiv 2206.12513).
+
+    Microphone, room and level of a corpus live in these statistics; an item keeps at least half of its own, and all of
+    its course over time.
+
+    Args:
+        features: `(batch, num_mel_bins, num_mel_frames)`.
+        num_mel_frames: `(batch,)`, frames of each item that are not padding.
+        probability: chance of an item to be changed.
+        rng: source of randomness.
+
+    Returns:
+        New features of the same shape; padding stays as it was.
+    """
+    mixed = features.copy()
+    clips = [item[:, :length] for item, length in zip(features, num_mel_frames, strict=True)]
+    means = np.stack([clip.mean(axis=1) for clip in clips])  # (batch, num_mel_bins)
+    deviations = np.stack([clip.std(axis=1) for clip in clips])
+    others = rng.permutation(len(features))
+    for row, (clip, length, other) in enumerate(zip(clips, num_mel_frames, others, strict=True)):
+        if rng.random() >= probability:
+            continue
+        own = max(share := rng.beta(_OWN_SHARE, _OWN_SHARE), 1 - share)
+        mean = own * means[row] + (1 - own) * means[other]
+        deviation = own * deviations[row] + (1 - own) * deviations[other]
+        gain = deviation / np.maximum(deviations[row], _LEAST_DEVIATION)
+        mixed[row, :, :length] = (clip - means[row][:, None]) * gain[:, None] + mean[:, None]
+    return mixed
 
 
 def mask_features(

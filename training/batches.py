@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
-from audio_emotion.training.augmentation import mask_features
+from audio_emotion.training.augmentation import mask_features, mix_statistics
 from audio_emotion.training.data import ClipTable
 from audio_emotion.training.objectives import Batch
 from audio_emotion.training.recipe import RunRecipe
@@ -66,6 +66,10 @@ class TrainingBatches(Dataset[Batch]):
         encoded = self._extractor(waveforms, sampling_rate=config.sampling_rate)
         features = np.asarray(encoded["input_features"], dtype=np.float32)
         attention_mask = np.asarray(encoded["attention_mask"], dtype=np.int64)
+        if self._recipe.augmentation.statistics_mix > 0:
+            rng = np.random.default_rng((*items[0].seed, 0, view))
+            lengths = attention_mask.sum(axis=1)
+            features = mix_statistics(features, lengths, self._recipe.augmentation.statistics_mix, rng)
         frames_per_second = config.sampling_rate / config.hop_length
         for row, (item, length) in enumerate(zip(items, attention_mask.sum(axis=1), strict=True)):
             rng = np.random.default_rng((*item.seed, 1 + view))

@@ -98,8 +98,9 @@ class AugmentationRecipe(Section):
 
     `speed` draws a factor from 1 +- `speed_range` (tempo and pitch together); `noise` adds coloured noise at a
     signal-to-noise ratio of `noise_snr_db`; `reverb` convolves with a synthetic room response; `band_limit` passes the
-    signal through a narrower band; `equalizer` tilts the spectrum smoothly by up to `equalizer_db`; the masks are
-    SpecAugment's.
+    signal through a narrower band; `equalizer` tilts the spectrum smoothly by up to `equalizer_db`; `statistics_mix`
+    gives an item part of another item's mean and deviation in every mel band, as if it had been recorded there; the
+    masks are SpecAugment's.
     """
 
     speed: float = Field(default=0.5, ge=0, le=1)
@@ -110,6 +111,7 @@ class AugmentationRecipe(Section):
     band_limit: float = Field(default=0.25, ge=0, le=1)
     equalizer: float = Field(default=0.6, ge=0, le=1)
     equalizer_db: float = Field(default=9.0, ge=0)
+    statistics_mix: float = Field(default=0.0, ge=0, le=1)
     frequency_masks: int = Field(default=2, ge=0)
     frequency_mask_bins: int = Field(default=12, ge=0)
     time_masks: int = Field(default=1, ge=0)

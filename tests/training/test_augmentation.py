@@ -74,3 +74,22 @@ def test_masks_stay_within_their_bounds() -> None:
         changed = masked != features
         assert changed.all(axis=1).sum() <= 10
         assert changed.all(axis=0).sum() <= 20
+
+
+def test_mixed_statistics_lie_between_two_items_and_the_course_over_time_stays() -> None:
+    rng = np.random.default_rng(0)
+    loud = rng.standard_normal((4, 50)).astype(np.float32) + 2
+    low = (0.2 * rng.standard_normal((4, 50)) - 1).astype(np.float32)
+    low[:, 30:] = 7.0  # padding
+    batch, lengths = np.stack([loud, low]), np.array([50, 30])
+    changed = 0
+    for seed in range(8):
+        mixed = augmentation.mix_statistics(batch, lengths, 1.0, np.random.default_rng(seed))
+        assert np.array_equal(mixed[1, :, 30:], low[:, 30:])
+        for item, own in ((mixed[0], loud), (mixed[1, :, :30], low[:, :30])):
+            for band, before in zip(item, own, strict=True):
+                assert np.corrcoef(band, before)[0, 1] == pytest.approx(1.0, abs=1e-4)
+        assert -1.2 < mixed[1, :, :30].mean() <= (2 - 1) / 2 + 0.2  # at least half its own
+        changed += not np.allclose(mixed, batch, atol=1e-5)
+    assert 0 < changed < 8  # an item may draw itself as the other
+    assert np.array_equal(augmentation.mix_statistics(batch, lengths, 0.0, np.random.default_rng(0)), batch)
