@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from audio_emotion import AudioEmotionError, AudioEmotionPipeline
-from audio_emotion.pipeline.plot_audio_emotion import COLORS, label_colors, plot_timeline, waveform_peaks
+from audio_emotion.pipeline.colors_audio_emotion import COLORS, label_colors
+from audio_emotion.pipeline.plot_audio_emotion import plot_timeline, waveform_peaks
 
 LABELS = ["happiness", "sadness", "anger"]
 
