@@ -48,7 +48,7 @@ def to_csv(results: Results) -> str:
 
 def csv_header(labels: Iterable[str]) -> str:
     """The first line of a table with these labels."""
-    return _csv_line([*CHUNK_COLUMNS, *(SCORE_PREFIX + label for label in labels)])
+    return csv_line([*CHUNK_COLUMNS, *(SCORE_PREFIX + label for label in labels)])
 
 
 def csv_rows(name: str, result: Mapping[str, Any], labels: Iterable[str]) -> str:
@@ -65,8 +65,15 @@ def csv_rows(name: str, result: Mapping[str, Any], labels: Iterable[str]) -> str
             raise AudioEmotionError(
                 f"{name} has values without a column: {sorted(homeless)}. Write a table of its own."
             )
-        lines.append(_csv_line([_csv_cell(column, row.get(column)) for column in columns]))
+        lines.append(csv_line([_csv_cell(column, row.get(column)) for column in columns]))
     return "".join(lines)
+
+
+def csv_line(cells: list[str]) -> str:
+    """One line of a table, whatever its cells hold."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)  # a cell with either character is quoted
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def to_dataframe(results: Results) -> Any:
@@ -241,12 +248,6 @@ def _csv_cell(column: str, value: Any) -> str:
     if isinstance(value, str):
         return value
     return f"{value:.3f}" if column in ("start_s", "end_s", "peak_s") else f"{value:.6f}"
-
-
-def _csv_line(cells: list[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
 
 
 def _plain(value: Any) -> Any:

@@ -28,7 +28,7 @@ except ImportError:
 
 MAX_COLUMNS = 2000
 """The waveform is drawn in about as many columns as the picture is wide: hours stay quick to draw."""
-MAX_SCORE_COLUMNS = 500
+MAX_SCORE_COLUMNS = 300
 """Scores are averaged more coarsely: narrower columns of a long recording would only flicker."""
 MAX_OUTLINED = 150
 """From so many chunks on, white lines between them would hide what they separate."""

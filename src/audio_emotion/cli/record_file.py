@@ -17,6 +17,7 @@ from audio_emotion.pipeline.export_audio_emotion import (
     SCORE_PREFIX,
     WRITERS,
     csv_header,
+    csv_line,
     csv_rows,
     rttm_id,
 )
@@ -182,9 +183,7 @@ class RecordFile:
         if rows and (not text.endswith("\n") or len(rows[-1]) != len(header)):
             last = rows[-1][0]
             rows = [row for row in rows if row[0] != last]
-            kept = io.StringIO()
-            csv.writer(kept, lineterminator="\n").writerows([header, *rows])
-            self._rewrite(kept.getvalue())
+            self._rewrite("".join(map(csv_line, [header, *rows])))
         for number, row in enumerate(rows, start=2):
             if len(row) != len(header):
                 raise self._foreign(f"row {number} has {len(row)} fields, and there are {len(header)} columns")

@@ -92,7 +92,8 @@ def _expand(argument: str) -> Iterator[Recording]:
     elif path.exists():
         yield Recording(name, argument, recording_stem(name), is_alone=True)
     elif glob.has_magic(argument):
-        paths = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  (Path.glob knows no absolute pattern)
+        matches = glob.glob(str(path), recursive=True)  # noqa: PTH207  (Path.glob knows no absolute pattern)
+        paths = [Path(match) for match in sorted(matches)]
         yield from _of_paths([match for match in paths if match.is_file()], None, f"{name} matches no file")
     else:
         raise AudioDecodingError(f"{name} does not exist. Give the path of an audio file.")
