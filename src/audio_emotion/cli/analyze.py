@@ -189,7 +189,8 @@ def analyze(
         messages.print(f"Interrupted{kept}. With --resume the same command goes on." if out else f"Interrupted{kept}.")
         raise typer.Exit(INTERRUPTED) from None
     if num_failed:
-        messages.print(f"{num_failed} of {len(recordings) + len(missing)} recordings failed.")
+        if not quiet:
+            messages.print(f"{num_failed} of {len(recordings) + len(missing)} recordings failed.")
         raise typer.Exit(SOME_FAILED)
 
 
