@@ -29,6 +29,7 @@ from .segments_audio_emotion import (
     spans_from_segments,
     spans_of_length,
 )
+from .timeline_audio_emotion import EmotionTimeline
 
 MODEL_TYPE = "emotion_whisper"
 
@@ -151,7 +152,8 @@ class AudioEmotionPipeline(ChunkPipeline):
         Returns:
             A list of `{"label", "score"}`, the strongest first; with `return_timestamps` or `segments`
             `{"scores", "chunks": [{"timestamp": (start_s, end_s), "label", "score", "scores"}]}`; with `"frame"`
-            `{"scores", "frames": float32 (num_frames, num_labels), "frame_period_s", "labels"}`.
+            `{"scores", "frames": float32 (num_frames, num_labels), "frame_period_s", "labels"}`. Both are dictionaries
+            that can also `plot`, `save` and `to_dataframe` themselves (`EmotionTimeline`).
 
         Raises:
             AudioDecodingError: If audio cannot be read, is shorter than 25 ms, or is not finite.
@@ -216,6 +218,12 @@ class AudioEmotionPipeline(ChunkPipeline):
     def _scorer(self) -> RecordingScorer:
         return RecordingScorer(self.model.config, self.feature_extractor, self.forward)
 
+    def score_recordings(
+        self, sources: Iterable[Any], batch_size: int = 1, on_progress: Callable[[float], None] | None = None
+    ) -> Iterator[ScoredRecording]:
+        """Hear recordings one after the other, their windows in common batches; arguments as in `score_recording`."""
+        return self._scorer.score(sources, batch_size, batch_size, on_progress)
+
     def score_recording(
         self, source: Any, batch_size: int = 1, on_progress: Callable[[float], None] | None = None
     ) -> ScoredRecording:
@@ -229,7 +237,7 @@ class AudioEmotionPipeline(ChunkPipeline):
         Returns:
             The logits of its frames.
         """
-        return next(self._scorer.score([source], batch_size, batch_size, on_progress))
+        return next(self.score_recordings([source], batch_size, on_progress))
 
     def preprocess(self, input_: Any, **preprocess_parameters: Any) -> Any:
         """Decode one input; an iterator of its windows, float32 `(num_samples,)`."""
@@ -268,17 +276,18 @@ class AudioEmotionPipeline(ChunkPipeline):
         if segments is not None:
             spans = spans_from_segments(segments, *timing, recording.name)
         elif return_timestamps == "frame":
-            return {
-                "scores": scores,
+            frames = {
                 "frames": rule.scores(recording.frame_logits).astype(np.float32),
                 "frame_period_s": recording.frame_samples / recording.sampling_rate,
                 "labels": list(rule.labels),
             }
+            return EmotionTimeline({"scores": scores, **frames}, recording.name, recording.duration_s)
         elif return_timestamps is True:
             spans = spans_from_frames(rule.scores(recording.frame_logits), *timing)
         else:
             spans = spans_of_length(float(return_timestamps), *timing)
-        return {"scores": scores, "chunks": [_chunk(recording, rule, span) for span in spans]}
+        chunks = [_chunk(recording, rule, span) for span in spans]
+        return EmotionTimeline({"scores": scores, "chunks": chunks}, recording.name, recording.duration_s)
 
 
 # What `save_pretrained` writes into config.json, so that a saved repo brings this task along.

@@ -38,6 +38,11 @@ class ScoredRecording:
     frame_logits: np.ndarray
     frame_log_weights: np.ndarray
 
+    @property
+    def duration_s(self) -> float:
+        """Length of the recording, in seconds."""
+        return self.num_samples / self.sampling_rate
+
     def pool(self, start: int, end: int) -> np.ndarray:
         """Logits of the samples from `start` to `end`: the weighted mean over their frames, at least one.
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from enum import Enum
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.console import Console
-    from rich.table import Table
 
     from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
-    from audio_emotion.pipeline.scores_audio_emotion import ScoredRecording
+
+SOME_FAILED, USAGE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
 
 
 class Format(str, Enum):
@@ -26,38 +26,59 @@ class Format(str, Enum):
 
     table = "table"
     json = "json"
+    jsonl = "jsonl"
     csv = "csv"
     textgrid = "textgrid"
     audacity = "audacity"
     rttm = "rttm"
+    vtt = "vtt"
 
 
 def analyze(
     files: Annotated[
-        list[str], typer.Argument(help="Recordings: WAV, FLAC, OGG, Opus, MP3 files or URLs.", show_default=False)
+        list[str],
+        typer.Argument(
+            help="Recordings (WAV, FLAC, OGG, Opus, MP3), folders of them, globs, URLs, or - for standard input.",
+            show_default=False,
+        ),
     ],
     model: Annotated[
         str | None, typer.Option("--model", help="Model folder or Hub repository.", show_default="the bundled one")
     ] = None,
-    output_format: Annotated[Format, typer.Option("--format", help="What to print or write.")] = Format.table,
+    output_format: Annotated[
+        Format | None, typer.Option("--format", help="What to print or write.", show_default="table")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out",
-            help="File to write in place of printing; a folder for several recordings as TextGrid or Audacity labels.",
-            show_default=False,
+            "--out", help="File to write in place of printing, or a folder for a file each.", show_default=False
         ),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep the results that --out has, and hear the other recordings.")
+    ] = False,
     plot: Annotated[
         Path | None,
         typer.Option(
-            "--plot", help="Timeline picture to write (.png, .svg); a folder for several files.", show_default=False
+            "--plot", help="Timeline picture to write (.png, .svg, .pdf), or a folder for several.", show_default=False
         ),
     ] = None,
     window: Annotated[
         float | None,
         typer.Option("--window", help="Cut every so many seconds.", show_default="cut where the emotion changes"),
     ] = None,
+    segments: Annotated[
+        Path | None,
+        typer.Option("--segments", help="RTTM file of speaker turns: score these.", show_default=False),
+    ] = None,
+    switch_cost: Annotated[
+        float | None,
+        typer.Option("--switch-cost", help="Seconds: the higher, the fewer changes.", show_default="the model's"),
+    ] = None,
+    min_chunk: Annotated[
+        float | None, typer.Option("--min-chunk", help="Seconds of the shortest chunk.", show_default="the model's")
+    ] = None,
+    vad: Annotated[bool, typer.Option("--vad", help="Leave out stretches in which nobody speaks.")] = False,
     labels: Annotated[
         list[str] | None,
         typer.Option("--labels", help="Only these emotions; a comma list, may be repeated.", show_default="all"),
@@ -69,10 +90,23 @@ def analyze(
         ),
     ] = "train",
     top_k: Annotated[int, typer.Option("--top-k", min=1, help="Emotions named for the whole recording.")] = 3,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size",
+            min=1,
+            help="Windows of 30 s heard at once.",
+            show_default="8 for short recordings, 1 for long ones",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="For pipes: one JSON object per line, the same as --format jsonl.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no notes: results and errors.")] = False,
 ) -> None:
     """Show the emotions in recordings over time.
 
-    A recording that cannot be read is reported, the others are finished; the exit code is then 1.
+    Results go to standard output or --out, everything else to standard error.
 
     [bold]Examples[/bold]
 
@@ -80,11 +114,31 @@ def analyze(
 
       audio-emotion analyze call.wav --window 2 --labels anger,neutral --plot call.png
 
-      audio-emotion analyze *.flac --format csv --out emotions.csv
+      audio-emotion analyze calls/ --format csv --out emotions.csv --resume
+
+      audio-emotion analyze "calls/**/*.mp3" --format textgrid --out grids/
+
+      ffmpeg -i film.mp4 -f wav - | audio-emotion analyze - --json | jq .scores
+
+    [bold]Exit codes[/bold]
+
+      0    every recording is analysed
+
+      1    some recordings failed; the others are finished
+
+      2    a wrong argument, model or output: nothing was analysed
+
+      130  interrupted by Ctrl-C; finished results are whole, and --resume goes on
+
+      141  whoever read the output has gone, as in `| head`
     """
     from rich.console import Console
     from rich.markup import escape
 
+    from audio_emotion.cli.analysis_job import AnalysisJob
+    from audio_emotion.cli.outputs import plan_outputs
+    from audio_emotion.cli.record_file import RecordFile
+    from audio_emotion.cli.recordings import find_recordings
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 
     messages = Console(stderr=True)
@@ -92,52 +146,98 @@ def analyze(
     def report(error: AudioEmotionError) -> None:
         messages.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True, highlight=False)
 
+    file_format = _chosen_format(output_format, as_json, resume, out)
     options: dict[str, Any] = {
         "return_timestamps": True if window is None else window,
         "labels": _comma_list(labels),
         "prior": _parse_prior(prior),
         "top_k": top_k,
     }
+    given = {"segments": segments and str(segments), "switch_cost": switch_cost, "min_chunk": min_chunk}
+    options |= {name: value for name, value in given.items() if value is not None} | ({"vad": True} if vad else {})
     try:
-        texts = _text_paths(files, output_format.value, out)
-        pictures = _paths_in(plot, files, ".png") if plot else {}
-        with messages.status("Loading the model"):
-            pipe = _load(model, options)
+        recordings, missing = find_recordings(files)
+        plan = plan_outputs(recordings, file_format, out, plot) if recordings else None
+        records = RecordFile(file_format, plan.common if plan else None, None if out else sys.stdout)
+        finished = records.read_finished() if resume and plan and plan.common else set()
+        _check_options(model, options)
     except AudioEmotionError as error:
         report(error)
-        raise typer.Exit(1) from error
-
-    results: dict[str, Any] = {}
-    for file in files:
-        try:
-            with _progress(file, messages) as advance:
-                recording = pipe.score_recording(file, on_progress=advance)
-            results[file] = pipe.postprocess(recording, **options)
-            if file in pictures:
-                _plot(pipe, recording, options, results[file], file, pictures[file])
-            if output_format is Format.table and out is None:
-                Console().print(_table(file, results[file]))
-        except AudioEmotionError as error:
-            report(error)
+        raise typer.Exit(USAGE) from error
+    for error in missing:
+        report(error)
+    job = AnalysisJob(plan, records, file_format, options, resume, finished, messages)
+    waiting = [recording for recording in recordings if job.is_waiting(recording)]
+    if len(waiting) < len(recordings) and not quiet:
+        messages.print(f"{len(recordings) - len(waiting)} of {len(recordings)} recordings are finished already.")
+    num_failed = len(missing)
     try:
-        _write(results, output_format.value, out, texts)
+        if waiting:
+            pipe = _load(model, options, messages, quiet)
+            records.start(options["labels"] or list(pipe.model.config.id2label.values()))
+            num_failed += job.run(pipe, waiting, batch_size, quiet, report)
+            records.finish()
     except AudioEmotionError as error:
         report(error)
-        raise typer.Exit(1) from error
-    if len(results) < len(set(files)):
-        messages.print(f"{len(set(files)) - len(results)} of {len(set(files))} recordings failed.")
-        raise typer.Exit(1)
+        raise typer.Exit(SOME_FAILED if job.num_heard else USAGE) from error
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        raise typer.Exit(READER_GONE) from None
+    except KeyboardInterrupt:
+        records.finish()
+        kept = f"; {job.num_heard} of {len(waiting)} recordings are finished" if waiting else ""
+        messages.print(f"Interrupted{kept}. With --resume the same command goes on." if out else f"Interrupted{kept}.")
+        raise typer.Exit(INTERRUPTED) from None
+    if num_failed:
+        if not quiet:
+            messages.print(f"{num_failed} of {len(recordings) + len(missing)} recordings failed.")
+        raise typer.Exit(SOME_FAILED)
 
 
-def _load(model: str | None, options: dict[str, Any]) -> AudioEmotionPipeline:
+def _chosen_format(output_format: Format | None, as_json: bool, resume: bool, out: Path | None) -> str:
+    """The format, from options that fit each other."""
+    from audio_emotion.cli.record_file import RESUMABLE
+
+    if as_json and output_format not in (None, Format.jsonl):
+        raise typer.BadParameter(f"--json writes jsonl, and --format asks for {output_format.value}.")  # type: ignore[union-attr]
+    chosen = Format.jsonl if as_json else output_format or Format.table
+    if resume and out is None:
+        raise typer.BadParameter("--resume goes on with the results in --out, and there is no --out.")
+    if resume and chosen is Format.table and out is not None and not out.is_dir():
+        raise typer.BadParameter(f"--resume reads {', '.join(RESUMABLE)}, or a folder of files; a table is for people.")
+    return chosen.value
+
+
+def _load(model: str | None, options: dict[str, Any], messages: Console, quiet: bool) -> AudioEmotionPipeline:
     """The pipeline, with the options checked against the model before any audio is heard."""
-    from transformers.utils import logging
+    with messages.status("Loading the model") if messages.is_terminal and not quiet else nullcontext():
+        from transformers.utils import logging
 
-    from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
+        from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
+        from audio_emotion.registration import bundled_checkpoint
+
+        logging.disable_progress_bar()
+        if quiet:
+            logging.set_verbosity_error()
+        return AudioEmotionPipeline.from_pretrained(bundled_checkpoint() if model is None else model, **options)
+
+
+def _check_options(model: str | None, options: dict[str, Any]) -> None:
+    """Check labels and prior against a local model's config, which takes no time; `_load` checks the rest."""
+    from audio_emotion.pipeline.scores_audio_emotion import make_score_rule
     from audio_emotion.registration import bundled_checkpoint
 
-    logging.disable_progress_bar()
-    return AudioEmotionPipeline.from_pretrained(bundled_checkpoint() if model is None else model, **options)
+    file = Path(model or bundled_checkpoint()).expanduser() / "config.json"
+    if (options["labels"] is None and options["prior"] == "train") or not file.is_file():
+        return
+    try:
+        config = json.loads(file.read_bytes())
+        names = {int(index): label for index, label in config["id2label"].items()}
+    except (ValueError, KeyError, AttributeError):
+        return  # not a config of ours: loading it says what is wrong
+    defaults = {"problem": "distribution", "class_prior": None, "temperature": 1.0}
+    rule_config = SimpleNamespace(**{**defaults, **config, "id2label": names, "num_labels": len(names)})
+    make_score_rule(rule_config, options["labels"], options["prior"])
 
 
 def _comma_list(values: list[str] | None) -> list[str] | None:
@@ -154,144 +254,3 @@ def _parse_prior(text: str) -> str | dict[str, float]:
         return {label.strip(): float(share) for label, _, share in pairs}
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is not a list of label=share.", param_hint="--prior") from error
-
-
-def _text_paths(files: list[str], output_format: str, out: Path | None) -> dict[str, Path]:
-    """Where each recording's own text file goes, for formats that describe one recording; checks `out` on the way."""
-    from audio_emotion.pipeline.export_audio_emotion import ONE_RECORDING_EACH, SUFFIXES
-
-    if out is None:
-        return {}
-    if output_format in ONE_RECORDING_EACH:
-        return _paths_in(out, files, SUFFIXES[output_format])
-    _check_writable(out)
-    return {}
-
-
-def _paths_in(target: Path, files: list[str], suffix: str) -> dict[str, Path]:
-    """The target itself for one file; for several a file of the same stem in the folder `target`."""
-    from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
-
-    if len(files) == 1 and not target.is_dir():
-        _check_writable(target)
-        return {files[0]: target}
-    paths = {file: target / f"{Path(file).stem}{suffix}" for file in files}
-    for path in paths.values():
-        twins = [file for file in paths if paths[file] == path]
-        if len(twins) > 1:
-            raise AudioEmotionError(f"{' and '.join(twins)} would both be written to {path}. Analyse them one by one.")
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AudioEmotionError(f"{target} must be a folder for several recordings: {error.strerror}.") from error
-    return paths
-
-
-def _check_writable(path: Path) -> None:
-    """Find out before the work that a file cannot be written."""
-    from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
-
-    if path.is_dir():
-        raise AudioEmotionError(f"{path} is a folder. Give the name of the file to write.")
-    try:
-        with path.open("ab"):
-            pass
-        if path.stat().st_size == 0:
-            path.unlink()
-    except OSError as error:
-        raise AudioEmotionError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
-
-
-@contextmanager
-def _progress(file: str, console: Console) -> Iterator[Callable[[float], None]]:
-    """A bar of the seconds heard, which leaves the terminal when it is full."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from audio_emotion.pipeline.decoding_audio_emotion import probe_duration_s
-
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(Path(file).name, total=probe_duration_s(file))
-        yield lambda seconds: progress.advance(task, seconds)
-
-
-def _table(file: str, result: dict[str, Any]) -> Table:
-    """One row per chunk: when, what, how sure, and the two next emotions."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    whole = ", ".join(f"{entry['label']} {entry['score']:.2f}" for entry in result["scores"])
-    table = Table(title=escape(file), caption=f"Whole recording: {whole}", box=box.SIMPLE_HEAD, title_justify="left")
-    table.caption_justify = "left"
-    longest = max((len(chunk["label"]) for chunk in result["chunks"]), default=0)
-    table.add_column("From", justify="right", min_width=8)
-    table.add_column("To", justify="right", min_width=8)
-    table.add_column("Emotion", min_width=longest)
-    table.add_column("Score", min_width=15)
-    table.add_column("Then", no_wrap=True)
-    for chunk in result["chunks"]:
-        ranked = sorted(chunk["scores"].items(), key=lambda item: -item[1])
-        table.add_row(
-            *(_clock(bound) for bound in chunk["timestamp"]),
-            escape(chunk["label"]),
-            f"{chunk['score']:.2f} {'█' * round(10 * chunk['score'])}",
-            escape(", ".join(f"{label} {score:.2f}" for label, score in ranked[1:3])),
-        )
-    return table
-
-
-def _clock(seconds: float) -> str:
-    """Minutes and seconds to the hundredth, with hours where there are any."""
-    hundredths = round(seconds * 100)
-    minutes, rest = divmod(hundredths, 6000)
-    hours, minutes = divmod(minutes, 60)
-    clock = f"{minutes:02d}:{rest // 100:02d}.{rest % 100:02d}"
-    return f"{hours}:{clock}" if hours else clock
-
-
-def _plot(
-    pipe: AudioEmotionPipeline,
-    recording: ScoredRecording,
-    options: dict[str, Any],
-    result: dict[str, Any],
-    file: str,
-    path: Path,
-) -> None:
-    from audio_emotion.pipeline.plot_audio_emotion import plot_timeline, waveform_peaks
-
-    plot_timeline(
-        frames=pipe.postprocess(recording, **(options | {"return_timestamps": "frame"})),
-        chunks=result["chunks"],
-        peaks=waveform_peaks(file),
-        duration_s=recording.num_samples / recording.sampling_rate,
-        path=path,
-        title=Path(file).name,
-    )
-
-
-def _write(results: dict[str, Any], output_format: str, out: Path | None, texts: dict[str, Path]) -> None:
-    """Print or write all finished results; tables were printed as they came."""
-    from rich.console import Console
-
-    from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
-    from audio_emotion.pipeline.export_audio_emotion import ONE_RECORDING_EACH, WRITERS
-
-    try:
-        if output_format == Format.table.value:
-            if out is not None:
-                with out.open("w", encoding="utf-8") as file:
-                    Console(file=file, width=120).print(*(_table(name, result) for name, result in results.items()))
-        elif output_format in ONE_RECORDING_EACH:
-            for name, result in results.items():
-                text = WRITERS[output_format]({name: result})
-                if name in texts:
-                    texts[name].write_text(text, encoding="utf-8")
-                else:
-                    sys.stdout.write(text)
-        elif out is not None:
-            out.write_text(WRITERS[output_format](results), encoding="utf-8")
-        else:
-            sys.stdout.write(WRITERS[output_format](results))
-    except OSError as error:
-        raise AudioEmotionError(f"{error.filename} cannot be written: {error.strerror}.") from error
