@@ -351,6 +351,7 @@ def _open_with_av(file: Any, name: str, stack: contextlib.ExitStack) -> tuple[in
 
 
 def make_resampler(source_rate: int, sampling_rate: int, name: str) -> Any:
+    """A soxr stream from one rate to the other, for mono float32 blocks; None where the rates agree."""
     if source_rate == sampling_rate:
         return None
     if soxr is None:

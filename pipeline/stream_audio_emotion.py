@@ -220,9 +220,10 @@ class EmotionStream:
         """Hear the windows that are complete. A window is left behind only once it is heard: an error loses none."""
         while self._cutter.has_full_window:
             self._hear(is_last=False)
-        if self._is_finished and self._joiner.index == self._cutter.index:
-            if self._cutter.num_samples >= MIN_DURATION_S * self._scorer.sampling_rate:
-                self._hear(is_last=True)
+        is_heard = self._joiner.index > self._cutter.index
+        is_too_short = self._cutter.num_samples < MIN_DURATION_S * self._scorer.sampling_rate
+        if self._is_finished and not is_heard and not is_too_short:
+            self._hear(is_last=True)
         num_labels = self.pipeline.model.config.num_labels
         logits = np.concatenate([np.zeros((0, num_labels), dtype=np.float32), *self._answered])
         scores = self._rule.scores(logits).astype(np.float32)
