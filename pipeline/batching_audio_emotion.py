@@ -5,8 +5,9 @@ Windows are decoded as the model takes them, so that only the frames' logits gro
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers.utils import logging
 
 from .decoding_audio_emotion import describe_source, iter_audio_blocks
 from .errors_audio_emotion import AudioDecodingError
+from .prefetch_audio_emotion import prefetch
 from .scores_audio_emotion import ScoredRecording, pool_frames
 from .windows_audio_emotion import WindowPlan, blend_windows, iter_windows
 
@@ -79,7 +81,7 @@ class RecordingScorer:
         self.sampling_rate = int(feature_extractor.sampling_rate)
         self.plan = plan or WindowPlan(config.window_samples // config.frame_samples, config.frame_samples)
 
-    def windows(self, source: Any) -> Iterator[np.ndarray]:
+    def windows(self, source: Any) -> Generator[np.ndarray, None, None]:
         """Decode one recording into the windows that the model hears, float32 `(num_samples,)`."""
         return iter_windows(iter_audio_blocks(source, self.sampling_rate), self.plan)
 
@@ -109,19 +111,20 @@ class RecordingScorer:
         for source in sources:
             recording = _Recording(describe_source(source))
             unanswered.append(recording)
-            for window in self._numbered_windows(recording, source):
-                waiting.append(window)
-                if len(waiting) >= look_ahead:
-                    self._run(waiting, batch_size, on_progress)
+            with contextlib.closing(self._numbered_windows(recording, source, batch_size)) as windows:
+                for window in windows:
+                    waiting.append(window)
+                    if len(waiting) >= look_ahead:
+                        self._run(waiting, batch_size, on_progress)
             while unanswered and unanswered[0].is_scored:
                 yield self._join(unanswered.popleft())
         self._run(waiting, batch_size, on_progress)
         while unanswered:
             yield self._join(unanswered.popleft())
 
-    def _numbered_windows(self, recording: _Recording, source: Any) -> Iterator[_Window]:
-        """Windows of one recording; counts its samples on the way."""
-        for samples in self.windows(source):
+    def _numbered_windows(self, recording: _Recording, source: Any, num_ahead: int) -> Generator[_Window, None, None]:
+        """Windows of one recording, `num_ahead` decoded beside the model; counts its samples on the way."""
+        for samples in self._windows_ahead(source, num_ahead):
             num_heard = recording.num_samples
             start = self.plan.start_frame(recording.num_windows) * self.plan.frame_samples
             recording.num_samples = start + len(samples)
@@ -133,6 +136,14 @@ class RecordingScorer:
             recording.num_windows += 1
             yield _Window(recording, recording.num_windows - 1, samples, recording.num_samples - num_heard)
         recording.is_decoded = True
+
+    def _windows_ahead(self, source: Any, num_ahead: int) -> Iterator[np.ndarray]:
+        """The windows of `windows`; a recording of one window is not worth a thread."""
+        windows = self.windows(source)
+        first = next(windows)
+        yield first
+        if len(first) == self.plan.end_frame(0) * self.plan.frame_samples:
+            yield from prefetch(windows, num_ahead)
 
     def hear(self, windows: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
         """Take one batch of windows through the model; a silent one gets the prior's answer.

@@ -166,7 +166,7 @@ class EmotionStream:
             mono = mix_to_mono(block, NAME, start_s=self._num_fed / self.sampling_rate)
             self._num_channels = block.shape[1]
             self._num_fed += len(mono)
-            self._cutter.add(mono.copy() if self._resampler is None else self._resampler.resample_chunk(mono))
+            self._cutter.add(mono if self._resampler is None else self._resampler.resample_chunk(mono))
         return self._answer()
 
     def flush(self) -> StreamFrames:

@@ -6,7 +6,7 @@ and live streams are cut and joined by the same code; their plans differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -156,7 +156,7 @@ class WindowCutter:
         return self._blocks[0]
 
 
-def iter_windows(blocks: Iterable[np.ndarray], plan: WindowPlan) -> Iterator[np.ndarray]:
+def iter_windows(blocks: Iterable[np.ndarray], plan: WindowPlan) -> Generator[np.ndarray, None, None]:
     """Cut a recording into overlapping windows, holding at most one window and one block.
 
     Args:
