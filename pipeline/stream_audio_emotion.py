@@ -25,11 +25,11 @@ from .pipeline_audio_emotion import AudioEmotionPipeline
 from .scores_audio_emotion import make_score_rule
 from .windows_audio_emotion import FrameJoiner, StreamPlan, WindowCutter, WindowPlan
 
-WINDOW_S = 8.0
+WINDOW_S = 5.0
 """Sound that a window holds: what the model remembers."""
 HOP_S = 0.4
 """Time between two windows: the price is one window of computation per hop."""
-LOOK_AHEAD_S = 0.4
+LOOK_AHEAD_S = 0.3
 """Sound after a frame that the model has heard, at least, when the frame becomes final."""
 NAME = "the stream"
 

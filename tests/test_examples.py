@@ -90,7 +90,7 @@ def test_live_hears_raw_pcm_from_a_pipe() -> None:
     pcm = (sf.read(RECORDING)[0][:32_001] * 32767).astype("<i2").tobytes() + b"\0"  # the last sample is cut in half
     output = subprocess.run([sys.executable, EXAMPLES / "live.py", "-"], input=pcm, check=True, stdout=subprocess.PIPE)
     lines = output.stdout.decode().splitlines()
-    assert [line.split()[0] for line in lines] == ["0.00", "0.40", "0.80", "1.20"]
+    assert [line.split()[0] for line in lines] == ["0.00", "0.40", "0.80", "1.20", "1.60"]
 
 
 @pytest.mark.usefixtures("bundled_checkpoint")
