@@ -96,7 +96,9 @@ class EmotionWhisperEncoder(WhisperEncoder):
         hidden_states = nn.functional.gelu(self.conv1(input_features))  # (batch, d_model, num_mel_frames)
         if mel_mask is not None:
             hidden_states = hidden_states.masked_fill(~mel_mask[:, None], 0.0)
-        hidden_states = nn.functional.gelu(self.conv2(hidden_states)).transpose(1, 2)  # (batch, num_frames, d_model)
+        hidden_states = nn.functional.gelu(self.conv2(hidden_states))  # (batch, d_model, num_frames)
+        # Contiguous: the residual sums of all layers keep this layout, and each layer norm would make a copy of it.
+        hidden_states = hidden_states.transpose(1, 2).contiguous()  # (batch, num_frames, d_model)
 
         hidden_states = hidden_states + self.embed_positions.weight[: hidden_states.shape[1]]
         hidden_states = nn.functional.dropout(hidden_states, p=self.dropout, training=self.training)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import soundfile as sf
 
-from benchmarks import encoder_speed, import_time, memory, prepare_speed
+from benchmarks import encoder_speed, import_time, long_audio, memory, prepare_speed, stream
 from benchmarks.measure import Spread, alternate
 
-COMMANDS = [encoder_speed, import_time, memory, prepare_speed]
+COMMANDS = [encoder_speed, import_time, long_audio, memory, prepare_speed, stream]
 
 
 def test_spread_is_median_and_quartiles() -> None:
@@ -69,6 +69,26 @@ def test_memory(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 def test_import_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = run(import_time, "--runs", "2", out=tmp_path / "import.json", monkeypatch=monkeypatch)
     assert numbers["import_transformers_s"]["median"] > numbers["import_audio_emotion_adds_s"]["median"] > 0
+
+
+def test_stream(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("--model", str(tiny_model_dir), "--seconds", "2", "--sampling-rate", "8000")
+    numbers = run(stream, *arguments, out=tmp_path / "stream.json", monkeypatch=monkeypatch)
+    assert 0.4 < numbers["delay_s"]["p50"] <= numbers["delay_s"]["p95"] <= numbers["delay_s"]["max"]
+    assert 0 < numbers["core_share"] < 4
+    assert 0 <= numbers["against_the_pipeline"]["jensen_shannon_nats"] < 0.7
+
+
+@pytest.mark.slow
+def test_long_audio(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "long.json"
+    model = ("--model", str(tiny_model_dir))
+    run(long_audio, *model, "--minutes", "0.5", "1.5", "--mp3-minutes", out=out, monkeypatch=monkeypatch)
+    numbers = run(long_audio, *model, "--minutes", "--mp3-minutes", "0.5", out=out, monkeypatch=monkeypatch)
+    lengths = {name: case["seconds_of_audio"] for name, case in numbers["cases"].items()}
+    assert lengths == pytest.approx({"wav-0.5-min": 30, "wav-1.5-min": 90, "mp3-0.5-min": 30}, abs=0.1)
+    assert numbers["cases"]["mp3-0.5-min"]["over_encoder"] > 1
+    assert 0.5 < numbers["growth"]["peak_memory_longest_to_next"] < 2
 
 
 def test_prepare_speed_on_a_corpus_of_one_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

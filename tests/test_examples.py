@@ -4,6 +4,7 @@ import csv
 import itertools
 import re
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,8 +19,16 @@ from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 RECORDING = EXAMPLES / "emotion_shifts.flac"
-SCRIPTS = ["analyze_file.py", "stream_files.py", "frame_scores.py"]
-DOCUMENTS = ["README.md", "model_card.md", "CONTRIBUTING.md", "docs/training.md", "docs/corpora.md", "docs/hub.md"]
+SCRIPTS = ["analyze_file.py", "stream_files.py", "frame_scores.py", "live.py"]
+DOCUMENTS = [
+    "README.md",
+    "model_card.md",
+    "CONTRIBUTING.md",
+    "docs/training.md",
+    "docs/corpora.md",
+    "docs/hub.md",
+    "docs/live.md",
+]
 
 
 def code_blocks(document: str, language: str) -> list[str]:
@@ -77,7 +86,15 @@ def test_scripts_run(script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 
 @pytest.mark.usefixtures("bundled_checkpoint")
-@pytest.mark.parametrize("document", ["README.md", "model_card.md"])
+def test_live_hears_raw_pcm_from_a_pipe() -> None:
+    pcm = (sf.read(RECORDING)[0][:32_001] * 32767).astype("<i2").tobytes() + b"\0"  # the last sample is cut in half
+    output = subprocess.run([sys.executable, EXAMPLES / "live.py", "-"], input=pcm, check=True, stdout=subprocess.PIPE)
+    lines = output.stdout.decode().splitlines()
+    assert [line.split()[0] for line in lines] == ["0.00", "0.40", "0.80", "1.20", "1.60"]
+
+
+@pytest.mark.usefixtures("bundled_checkpoint")
+@pytest.mark.parametrize("document", ["README.md", "model_card.md", "docs/live.md"])
 def test_python_blocks_run(document: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     blocks = code_blocks(document, "python")

@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 
-from audio_emotion.pipeline.windows_audio_emotion import WindowPlan, blend_windows, iter_windows
+from audio_emotion.pipeline.windows_audio_emotion import (
+    FrameJoiner,
+    StreamPlan,
+    WindowPlan,
+    blend_windows,
+    iter_windows,
+)
 
 PLAN = WindowPlan(window_frames=60, frame_samples=10)
+LIVE = StreamPlan(window_frames=60, frame_samples=10, hop_frames=7, look_ahead_frames=5)
 
 
 def blocks_of(samples: np.ndarray, size: int) -> list[np.ndarray]:
@@ -39,3 +46,18 @@ def test_the_edges_of_a_window_have_no_weight() -> None:
     assert (blended[58:] == 1).all()  # nor do the earlier window's last two
     assert (np.diff(blended) >= 0).all()
     assert 0 < blended[55] < 1
+
+
+@pytest.mark.parametrize("num_frames", [1, 12, 13, 60, 61, 100])
+def test_a_stream_is_cut_and_joined_without_a_seam(num_frames: int) -> None:
+    frames = np.random.default_rng(0).standard_normal((num_frames, 3)).astype(np.float32)
+    samples = np.arange(num_frames * 10, dtype=np.float32)
+    windows = list(iter_windows(blocks_of(samples, 33), LIVE))
+    joiner, joined = FrameJoiner(LIVE), []
+    for index, window in enumerate(windows):
+        start, end = int(window[0]) // 10, int(window[-1]) // 10 + 1
+        is_last = index == len(windows) - 1
+        assert (start, end) == (LIVE.start_frame(index), num_frames if is_last else LIVE.end_frame(index))
+        joined.append(joiner.add(frames[start:end], is_last))
+        assert is_last or sum(map(len, joined)) == end - 5
+    np.testing.assert_array_equal(np.concatenate(joined), frames)
