@@ -296,13 +296,17 @@ AudioEmotionPipeline._registered_impl = {
 
 def _in_backend(model: Any, backend: str) -> Any:
     """The same model in another backend, from the folder or repo that it came from."""
-    load = getattr(type(model), "from_pretrained", None)
-    if load is None or not getattr(model, "name_or_path", ""):
-        raise AudioEmotionError(f"backend={backend!r} needs a model folder: give its path as `model`.")
+    if backend not in ("torch", "onnx"):
+        raise AudioEmotionError(f"backend is {backend!r}; it must be 'torch' or 'onnx'.")
+    name = getattr(model, "name_or_path", "")
+    if backend == "torch":
+        raise AudioEmotionError(f"{name} is an exported model, which runs with backend='onnx' alone.")
+    if getattr(model.config, "model_type", None) != MODEL_TYPE or not name:
+        raise AudioEmotionError("backend='onnx' runs a folder that `audio-emotion export` wrote: give it as `model`.")
     try:
-        return load(model.name_or_path, config=model.config, backend=backend)
-    except (OSError, TypeError, ValueError) as error:
-        raise AudioEmotionError(f"{model.name_or_path} cannot be loaded with backend={backend!r}: {error}") from error
+        return type(model).from_pretrained(name, config=model.config, backend=backend)
+    except (OSError, ValueError) as error:
+        raise AudioEmotionError(f"{name} cannot be loaded with backend={backend!r}: {error}") from error
 
 
 def _cpu_only(device: Any) -> torch.device:

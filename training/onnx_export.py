@@ -94,9 +94,9 @@ def export_onnx(
         say("comparing with PyTorch")
         difference = check_graph(graph, network, feature_extractor)
         int8 = None if clips is None else _quantise(graph, clips, say)
-        config = type(network.config).from_dict(network.config.to_dict())
-        config.auto_map = config.custom_pipelines = None  # the folder holds no code
-        config.save_pretrained(beside)
+        fields = network.config.to_dict()
+        without_code = {name: fields[name] for name in fields if name not in ("auto_map", "custom_pipelines")}
+        type(network.config).from_dict(without_code).save_pretrained(beside)
         feature_extractor.save_pretrained(beside)
         exported = Exported(target, difference, graph.stat().st_size, int8)
         (beside / "README.md").write_text(_readme(str(model), exported), encoding="utf-8")
@@ -196,8 +196,8 @@ def _check_packages() -> None:
 def _load(name: str | Path) -> tuple[EmotionWhisperForAudioClassification, EmotionWhisperFeatureExtractor]:
     if (Path(name) / "adapter_config.json").is_file():
         raise AudioEmotionError(
-            f"{name} is an adapter, and a graph holds a whole model. Merge it into its base model first, and export that "
-            "(docs/export.md shows how)."
+            f"{name} is an adapter, and a graph holds a whole model. Merge it into its base model first (`audio-emotion "
+            "finetune --merge`), and export what that writes."
         )
     try:
         network = EmotionWhisperForAudioClassification.from_pretrained(name, dtype=torch.float32, backend="torch")
