@@ -66,7 +66,7 @@ def test_a_graph_that_answers_otherwise_is_caught(tiny_model_dir: Path, tiny_onn
     assert check_graph(tiny_onnx_dir / "model.onnx", model, extractor) < 1e-4
     with torch.no_grad():
         model.head.nesting_classifier_2.bias[0] += 1e-3
-    with pytest.raises(AudioEmotionError, match=r"logits differs from PyTorch's by 0\.001 on clips of 0\.025 s"):
+    with pytest.raises(AudioEmotionError, match=r"logits differs from PyTorch's by .* on clips of 0\.025 s"):
         check_graph(tiny_onnx_dir / "model.onnx", model, extractor)
 
 
