@@ -15,6 +15,7 @@ from .configuration_emotion_whisper import ENCODER_STRIDE, EmotionWhisperConfig
 from .encoder_emotion_whisper import EmotionWhisperEncoder
 from .heads_emotion_whisper import AttentionPooling, FrameScore, LayerMix, MatryoshkaHead
 from .losses_emotion_whisper import intensity_loss, soft_cross_entropy
+from .onnx_emotion_whisper import OnnxEmotionWhisper, hub_options
 
 IGNORED_LABEL = -100
 """An integer label that counts for nothing, as in torch's cross-entropy."""
@@ -198,6 +199,7 @@ class EmotionWhisperForAudioClassification(AdapterLabelsMixin, EmotionWhisperPre
     `TrainingArguments(label_names=["labels"])`, or it evaluates without a loss.
     """
 
+    backend = "torch"
     accepts_loss_kwargs = False
     """The loss is a mean: a Trainer that accumulates gradients has to divide it by the number of steps."""
 
@@ -209,6 +211,47 @@ class EmotionWhisperForAudioClassification(AdapterLabelsMixin, EmotionWhisperPre
         self.pooling = AttentionPooling(config.d_model, config.attention_pooling_dim) if attention else None
         self.head = MatryoshkaHead(config.nesting_dims or (), config.num_labels or 0)
         self.post_init()
+
+    @classmethod
+    def from_pretrained(
+        cls, pretrained_model_name_or_path: Any, *args: Any, backend: str | None = None, **kwargs: Any
+    ) -> Any:
+        """Loads a model from a folder or the Hub; one that was exported runs in onnxruntime.
+
+        Args:
+            pretrained_model_name_or_path: Folder or Hub id.
+            *args: As in transformers.
+            backend: `"torch"`, `"onnx"`, or None: torch where there are weights for it, else onnxruntime.
+            **kwargs: As in transformers.
+
+        Returns:
+            The model, in evaluation mode, or an [`OnnxEmotionWhisper`].
+
+        Raises:
+            ValueError: As in [`EmotionWhisperPreTrainedModel`], or there is no graph, or no onnxruntime to run it.
+        """
+        if backend not in (None, "torch", "onnx"):
+            raise ValueError(f"backend must be 'torch' or 'onnx', got {backend!r}.")
+        if backend != "onnx":
+            try:
+                return super().from_pretrained(pretrained_model_name_or_path, *args, **kwargs)
+            except ValueError as error:
+                if backend == "torch" or not isinstance(error.__cause__, OSError):
+                    raise
+                graph = OnnxEmotionWhisper.find(pretrained_model_name_or_path, kwargs)
+                if graph is None:
+                    raise
+        elif (graph := OnnxEmotionWhisper.find(pretrained_model_name_or_path, kwargs)) is None:
+            raise ValueError(
+                f"{pretrained_model_name_or_path} holds no model.onnx. Write a folder that does with "
+                f"`audio-emotion export --model {pretrained_model_name_or_path} --out DIR`."
+            )
+        config = kwargs.get("config")
+        if config is None:
+            config = EmotionWhisperConfig.from_pretrained(pretrained_model_name_or_path, **hub_options(kwargs))
+        model = OnnxEmotionWhisper(graph, config, EmotionWhisperOutput)
+        report: dict[str, Any] = {"missing_keys": [], "mismatched_keys": [], "unexpected_keys": []}
+        return (model, report) if kwargs.get("output_loading_info") else model
 
     @classmethod
     def from_whisper(

@@ -56,10 +56,14 @@ class AudioEmotionPipeline(ChunkPipeline):
     feature_extractor: Any
     _registered_impl: ClassVar[dict[str, dict[str, Any]]]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, model: Any, *args: Any, backend: str | None = None, **kwargs: Any) -> None:
         dtype = kwargs.get("dtype")
         kwargs.pop("local_files_only", None)  # `transformers.pipeline` has used it, and leaves it among the options
-        super().__init__(*args, **kwargs)
+        if backend not in (None, getattr(model, "backend", "torch")):
+            model = _in_backend(model, backend)
+        if getattr(model, "backend", "torch") == "onnx":
+            kwargs["device"] = _cpu_only(kwargs.get("device"))
+        super().__init__(model, *args, **kwargs)
         config = self.model.config
         if config.model_type != MODEL_TYPE:
             raise AudioEmotionError(
@@ -75,6 +79,7 @@ class AudioEmotionPipeline(ChunkPipeline):
         cls,
         model: str | Path,
         *,
+        backend: str | None = None,
         device: int | str | torch.device | None = None,
         dtype: torch.dtype | str = "auto",
         revision: str | None = None,
@@ -86,6 +91,7 @@ class AudioEmotionPipeline(ChunkPipeline):
 
         Args:
             model: Folder or repo id.
+            backend: `"torch"` or `"onnx"` (a folder that `audio-emotion export` wrote); None takes what is there.
             device: Where the model runs; None takes an accelerator where there is one.
             dtype: Type of the weights in memory; `"auto"` is the file's, and float32 on a CPU.
             revision: Branch, tag or commit of the repo.
@@ -102,13 +108,14 @@ class AudioEmotionPipeline(ChunkPipeline):
         """
         name = str(model)
         _check_model_folder(name)
+        chosen_backend = {} if backend is None else {"backend": backend}
         hub = {"revision": revision, "token": token, "cache_dir": cache_dir, "trust_remote_code": False}
         try:
             network, report = AutoModelForAudioClassification.from_pretrained(
-                name, dtype=dtype, use_safetensors=True, output_loading_info=True, **hub
+                name, dtype=dtype, use_safetensors=True, output_loading_info=True, **hub, **chosen_backend
             )
             feature_extractor = AutoFeatureExtractor.from_pretrained(name, **hub)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise AudioEmotionError(
                 f"{name} cannot be loaded as an {MODEL_TYPE!r} model. It must hold config.json, model.safetensors and "
                 f"preprocessor_config.json of such a model. The cause: {error}"
@@ -306,6 +313,28 @@ AudioEmotionPipeline._registered_impl = {
 }
 
 
+def _in_backend(model: Any, backend: str) -> Any:
+    """The same model in another backend, from the folder or repo that it came from."""
+    if backend not in ("torch", "onnx"):
+        raise AudioEmotionError(f"backend is {backend!r}; it must be 'torch' or 'onnx'.")
+    name = getattr(model, "name_or_path", "")
+    if backend == "torch":
+        raise AudioEmotionError(f"{name} is an exported model, which runs with backend='onnx' alone.")
+    if getattr(model.config, "model_type", None) != MODEL_TYPE or not name:
+        raise AudioEmotionError("backend='onnx' runs a folder that `audio-emotion export` wrote: give it as `model`.")
+    try:
+        return type(model).from_pretrained(name, config=model.config, backend=backend)
+    except (OSError, ValueError) as error:
+        raise AudioEmotionError(f"{name} cannot be loaded with backend={backend!r}: {error}") from error
+
+
+def _cpu_only(device: Any) -> torch.device:
+    """Where an ONNX model runs; any other place that was asked for is refused."""
+    if device is None or device == -1 or str(device) == "cpu":
+        return torch.device("cpu")
+    raise AudioEmotionError(f"backend='onnx' runs on the CPU; device is {device!r}. Leave it out, or use 'torch'.")
+
+
 def _ranked(scores: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
     order = np.argsort(-scores, kind="stable")
     return [{"label": labels[index], "score": float(scores[index])} for index in order]
@@ -362,7 +391,7 @@ def _check_model_folder(name: str) -> None:
     if not folder.is_dir():
         raise AudioEmotionError(f"{name} is a file; a model is a folder with config.json and model.safetensors.")
     files = {path.name for path in folder.iterdir()}
-    if not any(file.endswith(".safetensors") for file in files):
+    if not any(file.endswith((".safetensors", ".onnx")) for file in files):
         pickles = sorted(file for file in files if file.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl")))
         if pickles:
             raise AudioEmotionError(

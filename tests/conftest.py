@@ -115,6 +115,14 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_onnx_dir(tiny_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `audio-emotion export` makes of the tiny model."""
+    from audio_emotion.training.onnx_export import export_onnx
+
+    return export_onnx(tiny_model_dir, tmp_path_factory.mktemp("tiny_onnx") / "model").folder
+
+
 def speech_like(duration_s: float, sampling_rate: int = 16000, seed: int = 0) -> np.ndarray:
     """A voice of sorts, float32 `(num_samples,)`: a gliding buzz in syllables of four a second, over soft noise."""
     rng = np.random.default_rng(seed)

@@ -18,6 +18,7 @@ from audio_emotion.training.evaluation import LABEL_COLUMNS
 from audio_emotion.training.shift_set import SEGMENT_COLUMN
 
 RESULTS_FORMAT = 1
+WEIGHTS = (".safetensors", ".onnx")
 PACKAGES = ("audio-emotion", "datasets", "numpy", "soundfile", "soxr", "torch", "transformers")
 
 
@@ -81,13 +82,15 @@ def describe_model(pipe: Any, name: str) -> dict[str, Any]:
     if not folder.is_dir():
         from huggingface_hub import snapshot_download
 
-        snapshot = snapshot_download(pipe.model.name_or_path, allow_patterns="*.safetensors", local_files_only=True)
+        snapshot = snapshot_download(
+            pipe.model.name_or_path, allow_patterns=["*.safetensors", "*.onnx"], local_files_only=True
+        )
         folder, revision = Path(snapshot), Path(snapshot).name  # the cache names a snapshot after its commit
     return {
         "name": name,
         "revision": revision,
-        "weights_sha256": {path.name: _sha256(path) for path in sorted(folder.glob("*.safetensors"))},
-        "num_parameters": sum(parameter.numel() for parameter in pipe.model.parameters()),
+        "weights_sha256": {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.suffix in WEIGHTS},
+        "num_parameters": pipe.model.num_parameters(),
         "corpora": sorted(config.corpora),
         "class_prior": config.class_prior,
         "temperature": config.temperature,

@@ -7,6 +7,7 @@ from audio_emotion.cli.average import average
 from audio_emotion.cli.convert import convert
 from audio_emotion.cli.corpora import corpora
 from audio_emotion.cli.evaluate import evaluate
+from audio_emotion.cli.export import export
 from audio_emotion.cli.finetune import finetune
 from audio_emotion.cli.predict import predict
 from audio_emotion.cli.push import push
@@ -22,3 +23,4 @@ app.command()(evaluate)
 app.add_typer(corpora, name="corpora")
 app.command()(push)
 app.command()(convert)
+app.command()(export)
