@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import soundfile as sf
 
-from benchmarks import encoder_speed, import_time, memory, prepare_speed
+from benchmarks import encoder_speed, hume_standin, import_time, memory, prepare_speed
 from benchmarks.measure import Spread, alternate
 
-COMMANDS = [encoder_speed, import_time, memory, prepare_speed]
+COMMANDS = [encoder_speed, hume_standin, import_time, memory, prepare_speed]
 
 
 def test_spread_is_median_and_quartiles() -> None:

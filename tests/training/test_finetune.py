@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hume_standin import NUM_BAD, hiss, hisses, write_standin
+from hume_standin import hiss, hisses
 from safetensors.torch import load_file
 from transformers import AutoModelForAudioClassification, pipeline
 
@@ -21,6 +21,7 @@ from audio_emotion.training.adapter import load_adapted, load_base
 from audio_emotion.training.finetune import finetune
 from audio_emotion.training.finetune_recipe import FinetuneRecipe
 from audio_emotion.training.predict import predict
+from benchmarks.hume_corpus import NUM_BAD, write_corpus
 
 QUIET = {"speed": 0, "noise": 0, "reverb": 0, "band_limit": 0, "equalizer": 0, "frequency_masks": 0, "time_masks": 0}
 LONGER = {"epochs": 6, "validate_every": 9}
@@ -30,7 +31,7 @@ TONE = {"array": hiss(0.3, np.random.default_rng(0)), "sampling_rate": 16_000}
 @pytest.fixture(scope="module")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hume") / "corpus"
-    write_standin(folder, {"train": hisses(24, 0), "devel": hisses(8, 1), "test": hisses(6, 2)})
+    write_corpus(folder, {"train": hisses(24, 0), "devel": hisses(8, 1), "test": hisses(6, 2)})
     return folder
 
 
