@@ -1,65 +1,16 @@
-"""A stand-in for Hume-Prosody in its owner's exact layout: `wav/*.wav`, `lab/{train,devel,test}.csv`, and odd rows."""
+"""Synthetic clips with nine intensities for stand-ins of Hume-Prosody, and a run on them of about a second."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import soundfile
 
 from audio_emotion.dataset_scripts.corpora.humeprosody import TARGETS
+from audio_emotion.training.finetune_recipe import FinetuneRecipe
+from benchmarks.hume_corpus import RATE, Clip
 
-RATE = 16_000
-
-Clip = tuple[np.ndarray, Sequence[float]]
-"""A waveform at 16 kHz and its nine intensities."""
-
-ODD_ROWS = {
-    "train.csv": (
-        "99001.wav,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1",  # its wav is missing
-        "00000.wav,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5,0.5",  # a name twice
-        "99002.wav,0.1,0.1,1.2,0.1,0.1,0.1,0.1,0.1,0.1",  # out of range
-        "99003.wav,0.1,,0.1,0.1,0.1,0.1,0.1,0.1,0.1",  # an empty cell
-    )
-}
-ODD_AUDIO = ("99002", "99003")
-NUM_BAD = 4
-
-
-def write_standin(folder: Path, splits: Mapping[str, Iterable[Clip]], odd: bool = True) -> dict[str, np.ndarray]:
-    """Write `train`, `devel` and `test`; the labels of `test` are masked, `train.csv` has a BOM, `devel.csv` CRLF.
-
-    Args:
-        folder: where to.
-        splits: clips by split.
-        odd: whether the odd rows are among them.
-
-    Returns:
-        The true intensities of each split, `(num_clips, 9)`.
-    """
-    (folder / "wav").mkdir(parents=True)
-    (folder / "lab").mkdir()
-    truth = {}
-    number = 0
-    for split, clips in splits.items():
-        lines = [",".join(("filename", *TARGETS))]
-        labels = []
-        for waveform, targets in clips:
-            name = f"{number:05d}.wav"
-            soundfile.write(folder / "wav" / name, waveform, RATE, subtype="PCM_16")
-            cells = ["?"] * len(TARGETS) if split == "test" else [f"{target:.4f}" for target in targets]
-            lines.append(",".join((name, *cells)))
-            labels.append(targets)
-            number += 1
-        if odd:
-            lines += ODD_ROWS.get(f"{split}.csv", ())
-        text = "".join(f"{line}{chr(13) if split == 'devel' else ''}\n" for line in lines)
-        encoding = "utf-8-sig" if split == "train" else "utf-8"
-        (folder / "lab" / f"{split}.csv").write_bytes(text.encode(encoding))
-        truth[split] = np.asarray(labels)
-    if odd:
-        for name in ODD_AUDIO:
-            soundfile.write(folder / "wav" / f"{name}.wav", np.full(RATE // 2, 0.01), RATE, subtype="PCM_16")
-    return truth
+QUIET = {"speed": 0, "noise": 0, "reverb": 0, "band_limit": 0, "equalizer": 0, "frequency_masks": 0, "time_masks": 0}
 
 
 def hiss(share: float, rng: np.random.Generator, duration_s: float = 0.5) -> np.ndarray:
@@ -76,3 +27,28 @@ def hisses(count: int, seed: int) -> Iterable[Clip]:
     for share in rng.permutation(np.linspace(0, 1, count)):
         targets = [share if index % 2 == 0 else 1 - share for index in range(len(TARGETS))]
         yield hiss(share, rng, rng.uniform(0.4, 0.7)), targets
+
+
+def make_recipe(base: str | Path, out: Path, **changes: Any) -> FinetuneRecipe:
+    """A run of about a second; sections given are merged."""
+    raw: dict[str, Any] = {
+        "name": "tiny",
+        "output_dir": str(out),
+        "base": str(base),
+        "corpus": "humeprosody",
+        "adapter": {"peft_type": "LORA", "r": 2, "target_modules": ["q_proj", "v_proj"]},
+        "augmentation": QUIET,
+        "num_resamples": 10,
+        "optimizer": {"learning_rate": 5e-3, "head_learning_rate": 2e-2, "layer_decay": 1.0},
+        "loop": {
+            "epochs": 2,
+            "items_per_step": 8,
+            "frames_per_batch": 2000,
+            "validate_every": 3,
+            "checkpoint_every": 2,
+            "ema_decay": 0,
+        },
+    }
+    for key, value in changes.items():
+        raw[key] = {**raw[key], **value} if isinstance(raw.get(key), dict) and key != "adapter" else value
+    return FinetuneRecipe.model_validate(raw)

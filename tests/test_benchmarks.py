@@ -11,6 +11,10 @@ from benchmarks import encoder_speed, import_time, long_audio, memory, prepare_s
 from benchmarks.measure import Spread, alternate
 
 COMMANDS = [encoder_speed, import_time, long_audio, memory, prepare_speed, stream]
+from benchmarks import encoder_speed, hume_standin, import_time, memory, prepare_speed
+from benchmarks.measure import Spread, alternate
+
+COMMANDS = [encoder_speed, hume_standin, import_time, memory, prepare_speed]
 
 
 def test_spread_is_median_and_quartiles() -> None:

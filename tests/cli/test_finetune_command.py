@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 import yaml
 from hub_client import HubServer
-from hume_standin import NUM_BAD, hisses, write_standin
+from hume_standin import hisses
 from typer.testing import CliRunner
 
 from audio_emotion.cli import app
 from audio_emotion.dataset_scripts.corpora.humeprosody import TARGETS
 from audio_emotion.training.finetune_recipe import FinetuneRecipe
 from audio_emotion.training.recipe import read_recipe
+from benchmarks.hume_corpus import NUM_BAD, write_corpus
 
 RECIPE = "recipes/hume_prosody.yaml"
 SMALL = ("loop.epochs=1", "loop.items_per_step=8", "loop.validate_every=2", "adapter.r=2", "num_resamples=10")
@@ -21,7 +22,7 @@ SMALL = ("loop.epochs=1", "loop.items_per_step=8", "loop.validate_every=2", "ada
 @pytest.fixture(scope="module")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hume") / "corpus"
-    write_standin(folder, {"train": hisses(16, 0), "devel": hisses(6, 1), "test": hisses(5, 2)})
+    write_corpus(folder, {"train": hisses(16, 0), "devel": hisses(6, 1), "test": hisses(5, 2)})
     return folder
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hume_standin import NUM_BAD, hiss, hisses, write_standin
+from hume_standin import hiss, hisses, make_recipe
 from safetensors.torch import load_file
 from transformers import AutoModelForAudioClassification, pipeline
 
@@ -19,10 +19,9 @@ from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, Recip
 from audio_emotion.training import loop as loop_module
 from audio_emotion.training.adapter import load_adapted, load_base
 from audio_emotion.training.finetune import finetune
-from audio_emotion.training.finetune_recipe import FinetuneRecipe
 from audio_emotion.training.predict import predict
+from benchmarks.hume_corpus import NUM_BAD, write_corpus
 
-QUIET = {"speed": 0, "noise": 0, "reverb": 0, "band_limit": 0, "equalizer": 0, "frequency_masks": 0, "time_masks": 0}
 LONGER = {"epochs": 6, "validate_every": 9}
 TONE = {"array": hiss(0.3, np.random.default_rng(0)), "sampling_rate": 16_000}
 
@@ -30,33 +29,8 @@ TONE = {"array": hiss(0.3, np.random.default_rng(0)), "sampling_rate": 16_000}
 @pytest.fixture(scope="module")
 def standin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hume") / "corpus"
-    write_standin(folder, {"train": hisses(24, 0), "devel": hisses(8, 1), "test": hisses(6, 2)})
+    write_corpus(folder, {"train": hisses(24, 0), "devel": hisses(8, 1), "test": hisses(6, 2)})
     return folder
-
-
-def make_recipe(base: str | Path, out: Path, **changes: Any) -> FinetuneRecipe:
-    """A run of about a second; sections given are merged."""
-    raw: dict[str, Any] = {
-        "name": "tiny",
-        "output_dir": str(out),
-        "base": str(base),
-        "corpus": "humeprosody",
-        "adapter": {"peft_type": "LORA", "r": 2, "target_modules": ["q_proj", "v_proj"]},
-        "augmentation": QUIET,
-        "num_resamples": 10,
-        "optimizer": {"learning_rate": 5e-3, "head_learning_rate": 2e-2, "layer_decay": 1.0},
-        "loop": {
-            "epochs": 2,
-            "items_per_step": 8,
-            "frames_per_batch": 2000,
-            "validate_every": 3,
-            "checkpoint_every": 2,
-            "ema_decay": 0,
-        },
-    }
-    for key, value in changes.items():
-        raw[key] = {**raw[key], **value} if isinstance(raw.get(key), dict) and key != "adapter" else value
-    return FinetuneRecipe.model_validate(raw)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from hume_standin import RATE, hiss
+from hume_standin import hiss
 from scipy.stats import pearsonr, spearmanr
 
 from audio_emotion import AudioEmotionPipeline
@@ -17,6 +17,7 @@ from audio_emotion.training.finetune import finetune
 from audio_emotion.training.finetune_recipe import FinetuneRecipe
 from audio_emotion.training.intensity_losses import get_intensity_loss
 from audio_emotion.training.targets import measure_intensities
+from benchmarks.hume_corpus import RATE
 
 
 @pytest.fixture(scope="module")
