@@ -20,6 +20,7 @@ try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.font_manager import fontManager
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
     from matplotlib.patheffects import withStroke
@@ -40,7 +41,7 @@ LINE_STYLES = ("-", (0, (4, 1.5)), (0, (1, 1.2)))
 """When the colours begin again, the lines' pattern changes."""
 FONTS = ("DejaVu Sans", "Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans Arabic", "Noto Sans Devanagari")
 INK, QUIET_INK, RULE, HATCH = "#222222", "#666666", "#D9D9D9", "#C4C4C4"
-STYLE = {
+STYLE: Any = {
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": QUIET_INK,
@@ -106,9 +107,9 @@ def timeline_figure(
     lanes = speakers_of(chunks)[:MAX_LANES] or [""]
     heights = [3.4, 0.34 * max(len(lanes), 1) + 0.1, *([] if peaks is None else [0.9])]
     with mpl.rc_context(STYLE | {"font.family": _fonts()}):
-        figure = Figure(figsize=(11, sum(heights) + 1.0), layout="constrained", facecolor="white")
+        layout = ConstrainedLayoutEngine(h_pad=0.06, hspace=0.03, w_pad=0.08)
+        figure = Figure(figsize=(11, sum(heights) + 1.0), layout=layout, facecolor="white")
         FigureCanvasAgg(figure)
-        figure.get_layout_engine().set(h_pad=0.06, hspace=0.03, w_pad=0.08)  # type: ignore[union-attr]
         axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
         _draw_scores(axes[0], columns, colors, outlined=len(chunks) <= MAX_OUTLINED)
         _draw_lanes(axes[1], chunks, lanes, colors, duration_s)
