@@ -6,7 +6,7 @@ Windows are decoded as the model takes them, so that only the frames' logits gro
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,16 +63,21 @@ class RecordingScorer:
         feature_extractor: Makes a batch of features from a list of waveforms.
         forward: Takes the features to `logits (batch, num_labels)`, `frame_logits (batch, num_frames, num_labels)` and
             `frame_log_weights (batch, num_frames)`, float tensors on the CPU.
+        plan: How recordings are cut; by default into windows as long as the model hears.
     """
 
     def __init__(
-        self, config: Any, feature_extractor: Any, forward: Callable[[dict[str, Any]], dict[str, Any]]
+        self,
+        config: Any,
+        feature_extractor: Any,
+        forward: Callable[[dict[str, Any]], dict[str, Any]],
+        plan: WindowPlan | None = None,
     ) -> None:
         self.config = config
         self.feature_extractor = feature_extractor
         self.forward = forward
         self.sampling_rate = int(feature_extractor.sampling_rate)
-        self.plan = WindowPlan(config.window_samples // config.frame_samples, config.frame_samples)
+        self.plan = plan or WindowPlan(config.window_samples // config.frame_samples, config.frame_samples)
 
     def windows(self, source: Any) -> Iterator[np.ndarray]:
         """Decode one recording into the windows that the model hears, float32 `(num_samples,)`."""
@@ -118,7 +123,8 @@ class RecordingScorer:
         """Windows of one recording; counts its samples on the way."""
         for samples in self.windows(source):
             num_heard = recording.num_samples
-            recording.num_samples = recording.num_windows * self.plan.stride_samples + len(samples)
+            start = self.plan.start_frame(recording.num_windows) * self.plan.frame_samples
+            recording.num_samples = start + len(samples)
             if recording.num_samples < MIN_DURATION_S * self.sampling_rate:
                 raise AudioDecodingError(
                     f"{recording.name} lasts {1000 * recording.num_samples / self.sampling_rate:.1f} ms "
@@ -128,41 +134,58 @@ class RecordingScorer:
             yield _Window(recording, recording.num_windows - 1, samples, recording.num_samples - num_heard)
         recording.is_decoded = True
 
+    def hear(self, windows: Sequence[np.ndarray]) -> list[dict[str, np.ndarray]]:
+        """Take one batch of windows through the model; a silent one gets the prior's answer.
+
+        Args:
+            windows: float32 arrays `(num_samples,)` of 25 ms up to a full window each.
+
+        Returns:
+            For each window `logits (num_labels,)`, `frame_logits (num_frames, num_labels)` and
+            `frame_log_weights (num_frames,)`, float32.
+        """
+        features = self.feature_extractor(list(windows), sampling_rate=self.sampling_rate, return_tensors="pt")
+        outputs = {name: tensor.numpy() for name, tensor in self.forward(dict(features)).items()}
+        answers = []
+        for row, samples in enumerate(windows):
+            num_frames = self.config.num_frames(len(samples))
+            answer = {
+                "logits": outputs["logits"][row],
+                "frame_logits": outputs["frame_logits"][row, :num_frames].copy(),
+                "frame_log_weights": outputs["frame_log_weights"][row, :num_frames].copy(),
+            }
+            if self.is_unheard(samples):
+                answer["logits"] = answer["frame_logits"][:] = self._prior_logits()
+                answer["frame_log_weights"][:] = SILENCE_LOG_WEIGHT
+            answers.append(answer)
+        return answers
+
+    def is_unheard(self, samples: np.ndarray) -> bool:
+        """Whether a window is silent and so gets the prior; a model of intensities has none and keeps its answer."""
+        return self.config.problem == "distribution" and float(np.abs(samples).max()) < SILENCE_PEAK
+
+    def _prior_logits(self) -> np.ndarray:
+        prior = self.config.class_prior or [1 / self.config.num_labels] * self.config.num_labels
+        logits: np.ndarray = (self.config.temperature * np.log(np.maximum(prior, 1e-12))).astype(np.float32)
+        return logits
+
     def _run(self, waiting: list[_Window], batch_size: int, on_progress: Callable[[float], None] | None) -> None:
         """Score the waiting windows, those of like length together, and empty the list."""
         waiting.sort(key=lambda window: len(window.samples))
         for start in range(0, len(waiting), batch_size):
             batch = waiting[start : start + batch_size]
-            features = self.feature_extractor(
-                [window.samples for window in batch], sampling_rate=self.sampling_rate, return_tensors="pt"
-            )
-            outputs = {name: tensor.numpy() for name, tensor in self.forward(dict(features)).items()}
-            for row, window in enumerate(batch):
-                num_frames = self.config.num_frames(len(window.samples))
-                window.recording.outputs[window.index] = {
-                    "logits": outputs["logits"][row],
-                    "frame_logits": outputs["frame_logits"][row, :num_frames].copy(),
-                    "frame_log_weights": outputs["frame_log_weights"][row, :num_frames].copy(),
-                }
-                if np.abs(window.samples).max() < SILENCE_PEAK:
-                    self._answer_silence(window)
+            for window, answer in zip(batch, self.hear([window.samples for window in batch]), strict=True):
+                window.recording.outputs[window.index] = answer
+                if self.is_unheard(window.samples):
+                    self._warn_of_silence(window)
                 if on_progress is not None:
                     on_progress(window.num_new_samples / self.sampling_rate)
         waiting.clear()
 
-    def _answer_silence(self, window: _Window) -> None:
-        """Give a silent window the prior's logits, and say so; a model of intensities has none and keeps its answer."""
-        if self.config.problem != "distribution":
-            return
-        start_s = window.index * self.plan.stride_samples / self.sampling_rate
+    def _warn_of_silence(self, window: _Window) -> None:
+        start_s = self.plan.start_frame(window.index) * self.plan.frame_samples / self.sampling_rate
         end_s = start_s + len(window.samples) / self.sampling_rate
         logger.warning(f"{window.recording.name} is silent from {start_s:.1f} to {end_s:.1f} s: scores are the prior.")
-        prior = self.config.class_prior or [1 / self.config.num_labels] * self.config.num_labels
-        logits = (self.config.temperature * np.log(np.maximum(prior, 1e-12))).astype(np.float32)
-        output = window.recording.outputs[window.index]
-        output["logits"] = logits
-        output["frame_logits"][:] = logits
-        output["frame_log_weights"][:] = SILENCE_LOG_WEIGHT
 
     def _join(self, recording: _Recording) -> ScoredRecording:
         """Blend the windows of a recording, and pool over all its frames."""

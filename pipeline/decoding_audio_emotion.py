@@ -87,9 +87,9 @@ def iter_audio_blocks(source: Any, sampling_rate: int = 16000, block_s: float = 
     num_yielded = 0
     with contextlib.ExitStack() as stack:
         source_rate, blocks = _open_source(source, sampling_rate, block_s, name, stack)
-        resampler = _make_resampler(source_rate, sampling_rate, name)
+        resampler = make_resampler(source_rate, sampling_rate, name)
         for block in blocks:
-            mono = _mono(block, name, start_s=num_read / source_rate)
+            mono = mix_to_mono(block, name, start_s=num_read / source_rate)
             num_read += len(mono)
             if resampler is not None:
                 mono = resampler.resample_chunk(mono)
@@ -186,7 +186,7 @@ def _open_array(
         rate = 0
     if rate <= 0 or rate != sampling_rate:
         raise AudioDecodingError(f"{name}: sampling_rate is {sampling_rate!r}; give a positive whole number of Hz.")
-    samples = _as_float_samples(array, name)
+    samples = as_float_samples(array, name)
     if samples.ndim == 2 and (has_channels or 1 in samples.shape):
         samples = samples if samples.shape[0] > samples.shape[1] else samples.T  # (num_samples, num_channels)
         if samples.shape[1] > MAX_CHANNELS:
@@ -202,7 +202,7 @@ def _open_array(
     return rate, (samples[start : start + step] for start in range(0, len(samples), step))
 
 
-def _as_float_samples(array: Any, name: str) -> np.ndarray:
+def as_float_samples(array: Any, name: str) -> np.ndarray:
     """Turn an array or tensor into floats, full scale at 1.0, whatever its integer width."""
     if hasattr(array, "detach"):
         array = array.detach().cpu()
@@ -350,7 +350,7 @@ def _open_with_av(file: Any, name: str, stack: contextlib.ExitStack) -> tuple[in
     return stream.codec_context.sample_rate, blocks()
 
 
-def _make_resampler(source_rate: int, sampling_rate: int, name: str) -> Any:
+def make_resampler(source_rate: int, sampling_rate: int, name: str) -> Any:
     if source_rate == sampling_rate:
         return None
     if soxr is None:
@@ -361,7 +361,7 @@ def _make_resampler(source_rate: int, sampling_rate: int, name: str) -> Any:
     return soxr.ResampleStream(source_rate, sampling_rate, num_channels=1, dtype="float32", quality="HQ")
 
 
-def _mono(block: np.ndarray, name: str, start_s: float) -> np.ndarray:
+def mix_to_mono(block: np.ndarray, name: str, start_s: float) -> np.ndarray:
     """Mean over channels: `(num_samples, num_channels)` -> `(num_samples,)`."""
     finite = np.isfinite(block).all(axis=1)
     if not finite.all():

@@ -29,6 +29,7 @@ from .segments_audio_emotion import (
     spans_from_segments,
     spans_of_length,
 )
+from .windows_audio_emotion import WindowPlan
 
 MODEL_TYPE = "emotion_whisper"
 
@@ -206,18 +207,22 @@ class AudioEmotionPipeline(ChunkPipeline):
             raise AudioEmotionError("segments belong to recordings: give one list of segments per recording of a list.")
         # A list may be read ahead to sort by length; a stream only as far as one batch needs.
         look_ahead = batch_size if batch_size == 1 or not isinstance(inputs, list) else batch_size * BUCKET_BATCHES
-        recordings = self._scorer.score(_each(inputs), batch_size, look_ahead, **forward_params)
+        recordings = self.make_scorer().score(_each(inputs), batch_size, look_ahead, **forward_params)
         return (
             self.postprocess(recording, segments=turns, **options)
             for recording, turns in zip(recordings, segments, strict=False)
         )
 
-    @property
-    def _scorer(self) -> RecordingScorer:
-        return RecordingScorer(self.model.config, self.feature_extractor, self.forward)
+    def make_scorer(self, plan: WindowPlan | None = None) -> RecordingScorer:
+        """What takes recordings through the model, cut by `plan`; by default into windows as long as it hears."""
+        return RecordingScorer(self.model.config, self.feature_extractor, self.forward, plan)
 
     def score_recording(
-        self, source: Any, batch_size: int = 1, on_progress: Callable[[float], None] | None = None
+        self,
+        source: Any,
+        batch_size: int = 1,
+        on_progress: Callable[[float], None] | None = None,
+        plan: WindowPlan | None = None,
     ) -> ScoredRecording:
         """Hear one recording; `postprocess` then answers it in several shapes without hearing it again.
 
@@ -225,15 +230,16 @@ class AudioEmotionPipeline(ChunkPipeline):
             source: Any single input of a call.
             batch_size: Windows per forward pass.
             on_progress: Called with the seconds of audio just scored.
+            plan: How it is cut; that of an `EmotionStream` gives the frames of the stream.
 
         Returns:
             The logits of its frames.
         """
-        return next(self._scorer.score([source], batch_size, batch_size, on_progress))
+        return next(self.make_scorer(plan).score([source], batch_size, batch_size, on_progress))
 
     def preprocess(self, input_: Any, **preprocess_parameters: Any) -> Any:
         """Decode one input; an iterator of its windows, float32 `(num_samples,)`."""
-        return self._scorer.windows(input_)
+        return self.make_scorer().windows(input_)
 
     def _forward(self, input_tensors: dict[str, Any], **forward_parameters: Any) -> Any:
         features = {

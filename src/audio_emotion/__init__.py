@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .pipeline.decoding_audio_emotion import decode_audio
     from .pipeline.errors_audio_emotion import AudioDecodingError, AudioEmotionError
     from .pipeline.pipeline_audio_emotion import AudioEmotionPipeline
+    from .pipeline.stream_audio_emotion import EmotionStream
 
 __version__ = "0.1.0"
 
@@ -23,6 +24,7 @@ _MODULES = {
     "AudioDecodingError": "pipeline.errors_audio_emotion",
     "AudioEmotionError": "pipeline.errors_audio_emotion",
     "AudioEmotionPipeline": "pipeline.pipeline_audio_emotion",
+    "EmotionStream": "pipeline.stream_audio_emotion",
     "EmotionWhisperConfig": "modeling.configuration_emotion_whisper",
     "EmotionWhisperFeatureExtractor": "modeling.feature_extraction_emotion_whisper",
     "EmotionWhisperForAudioClassification": "modeling.modeling_emotion_whisper",
@@ -34,6 +36,7 @@ __all__ = [
     "AudioDecodingError",
     "AudioEmotionError",
     "AudioEmotionPipeline",
+    "EmotionStream",
     "EmotionWhisperConfig",
     "EmotionWhisperFeatureExtractor",
     "EmotionWhisperForAudioClassification",
