@@ -19,8 +19,8 @@ from audio_emotion.pipeline.plot_audio_emotion import label_colors, plot_timelin
 if TYPE_CHECKING:
     from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
 
-NUM_COLUMNS = 800
-"""Most columns of the timeline in the browser: frames are averaged to about its width in pixels."""
+NUM_COLUMNS = 400
+"""Most columns of the timeline in the browser: more cannot be told apart on a screen."""
 NUM_PEAKS = 400
 MAX_NAME_LENGTH = 80
 
@@ -100,7 +100,7 @@ class RecordingAnalyst:
             "columns": columns,
             "peaks": waveform_peaks(samples, NUM_PEAKS, rate).round(4).tolist(),
             "scores": result["scores"],
-            "shares": _shares(result["chunks"], frames["labels"]),
+            "shares": _shares(frames["frames"], frames["labels"]),
             "chunks": result["chunks"],
             "downloads": [*_texts(name, result), _picture(name, frames, result, samples, rate)],
         }
@@ -145,15 +145,10 @@ def _columns(frames: np.ndarray, frame_period_s: float, duration_s: float) -> tu
     return edges_s.round(3).tolist(), means.astype(float).round(4).tolist()
 
 
-def _shares(chunks: Sequence[dict[str, Any]], labels: Sequence[str]) -> list[dict[str, Any]]:
-    """Share of the time during which each label leads, the largest first."""
-    seconds = dict.fromkeys(labels, 0.0)
-    for chunk in chunks:
-        start, end = chunk["timestamp"]
-        seconds[chunk["label"]] += end - start
-    total = sum(seconds.values())
-    shares = [{"label": label, "share": value / total} for label, value in seconds.items()]
-    return sorted(shares, key=lambda entry: -entry["share"])
+def _shares(frames: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Mean score of each label over all frames, the largest first: the area of its band in the timeline."""
+    means = frames.mean(axis=0, dtype=np.float64)
+    return [{"label": labels[index], "share": float(means[index])} for index in np.argsort(-means, kind="stable")]
 
 
 def _texts(name: str, result: dict[str, Any]) -> list[dict[str, str]]:

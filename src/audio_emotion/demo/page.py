@@ -21,7 +21,7 @@ from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 from audio_emotion.pipeline.plot_audio_emotion import label_colors
 
 HERE = Path(__file__).parent
-EXAMPLE = HERE / "examples" / "emotion_shifts.mp3"
+EXAMPLE = HERE / "examples" / "emotion_shifts.flac"
 NUM_AT_ONCE = 2
 """Recordings heard at the same time; others wait their turn, so that a long one does not hold up a short one."""
 LIVE_STATE_S = 3600

@@ -2,6 +2,7 @@
 
 const SHOWN_S = 20;
 const BLOCK_S = 0.25;
+const MOST_BEHIND_S = 6;
 const look = props.look;
 const bands = createBands(look);
 const legend = createLegend(look);
@@ -22,9 +23,12 @@ let turn = 0;
 let waiting = [];
 let isSending = false;
 let isFirst = true;
-let frames = [];
+let isStopping = false;
+let frames = []; // sparse where sound was left out
+let firstFrame = 0; // where the ear that the server has now began
 let framePeriod = 0.02;
-let heard = 0;
+let captured = 0; // samples since the start
+let rate = 48000;
 let said = "";
 
 function fail(message) {
@@ -44,17 +48,20 @@ function showStopped() {
 
 // One block is on its way at a time; what gathers meanwhile goes with the next, so that order and load keep themselves.
 function send(isLast = false) {
-  const samples = waiting.reduce((sum, block) => sum + block.length, 0);
-  if (!microphone || isSending || (!isLast && samples < BLOCK_S * microphone.rate)) return;
+  let samples = waiting.reduce((sum, block) => sum + block.length, 0);
+  if (!microphone || isSending || (!isLast && samples < BLOCK_S * rate)) return;
+  if (samples > MOST_BEHIND_S * rate) { // what is shown must be live: leave out what the machine has no time for
+    while (samples > rate) samples -= waiting.shift().length;
+    isFirst = true;
+  }
+  if (isFirst) firstFrame = Math.round((captured - samples) / rate / framePeriod);
   const pcm = toBase64(toPcm(waiting));
   waiting = [];
   isSending = true;
-  trigger("block", { pcm, rate: microphone.rate, turn, is_first: isFirst, is_last: isLast });
+  trigger("block", { pcm, rate, turn, is_first: isFirst, is_last: isLast });
   isFirst = false;
   if (isLast) { microphone.close(); microphone = null; }
 }
-
-let isStopping = false;
 
 toggle.addEventListener("click", async () => {
   if (microphone) {
@@ -65,14 +72,16 @@ toggle.addEventListener("click", async () => {
   }
   problem.hidden = true;
   turn += 1;
-  [waiting, frames, heard, isFirst, isSending, isStopping] = [[], [], 0, true, false, false];
+  [waiting, frames, captured, isFirst, isSending, isStopping] = [[], [], 0, true, false, false];
   try {
     microphone = await openMicrophone((block) => {
       if (isStopping) return;
       waiting.push(block);
+      captured += block.length;
       level.firstChild.style.transform = `scaleX(${levelOf(block)})`;
       send();
     });
+    rate = microphone.rate;
     toggle.textContent = "Stop";
     toggle.classList.add("ae-recording");
     level.hidden = false;
@@ -82,17 +91,14 @@ toggle.addEventListener("click", async () => {
 });
 
 function draw() {
-  const end = Math.max(heard, SHOWN_S);
+  const end = Math.max(captured / rate, SHOWN_S);
   const start = end - SHOWN_S;
   const step = 5; // of frames: a tenth of a second
   const first = Math.max(0, Math.floor(start / framePeriod / step) * step);
   const [edges, columns] = [[first * framePeriod], []];
   for (let at = first; at + step <= frames.length; at += step) {
-    columns.push(look.labels.map((_, index) => {
-      let sum = 0;
-      for (let frame = at; frame < at + step; frame++) sum += frames[frame][index];
-      return sum / step;
-    }));
+    const some = frames.slice(at, at + step);
+    columns.push(some.includes(undefined) ? null : look.labels.map((_, index) => some.reduce((sum, frame) => sum + frame[index], 0) / step));
     edges.push((at + step) * framePeriod);
   }
   bands.draw(edges, columns, start, end);
@@ -100,6 +106,7 @@ function draw() {
   const latest = columns[columns.length - 1];
   legend.show(latest);
   if (!latest) return;
+  detail.textContent = `${Math.max(0, captured / rate - frames.length * framePeriod).toFixed(1)} s behind the microphone. Its sound is not kept.`;
   const best = latest.indexOf(Math.max(...latest));
   if (look.labels[best] !== said) {
     said = look.labels[best];
@@ -114,8 +121,8 @@ watch("value", () => {
   isSending = false;
   if (answer.error) return fail(answer.error);
   framePeriod = answer.frame_period_s;
-  heard = answer.heard_s;
-  frames.push(...answer.frames);
+  const at = firstFrame + Math.round(answer.start_s / framePeriod);
+  answer.frames.forEach((frame, index) => { frames[at + index] = frame; });
   draw();
   send(isStopping);
 });

@@ -114,11 +114,12 @@ watch("value", () => {
     wait(null);
     if (answer.audio) {
       const bytes = Uint8Array.from(atob(answer.audio), (letter) => letter.charCodeAt(0));
-      audioUrl = URL.createObjectURL(new Blob([bytes], { type: "audio/mpeg" }));
+      audioUrl = URL.createObjectURL(new Blob([bytes], { type: "audio/flac" }));
     }
     report = createReport(answer, look, audioUrl);
     place.replaceChildren(report.element);
-    report.element.scrollIntoView({ behavior: "smooth", block: "nearest" });
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    report.element.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "nearest" });
   } else {
     wait(answer.progress > 0 ? `Listening: ${percent(answer.progress)}` : "Listening", answer.progress || null);
   }

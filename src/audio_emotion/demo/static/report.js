@@ -102,7 +102,11 @@ function createReport(report, look, audioUrl) {
     make("div", { class: "ae-player" }, play, time, make("span", { class: "ae-hint" }, "Click the timeline to listen there")), note,
     make("figure", { class: "ae-timeline" }, stage, ruler.axis, legend.list, audio),
     make("div", { class: "ae-columns" }, createShares(report, look), rows.section));
-  const resized = new ResizeObserver(() => ruler.draw(0, report.duration_s));
+  const strip = stage.querySelector(".ae-strip");
+  const resized = new ResizeObserver(() => {
+    ruler.draw(0, report.duration_s);
+    for (const chunk of strip.children) chunk.classList.toggle("ae-narrow", chunk.clientWidth < 8 * chunk.textContent.length + 14);
+  });
   resized.observe(ruler.axis);
   bands.draw(report.edges_s, report.columns, 0, report.duration_s);
   show(0);
@@ -135,7 +139,7 @@ function createShares(report, look) {
     make("span", { class: "ae-name" }, label),
     make("span", { class: "ae-bar" }, make("span", { style: `width:${100 * share}%;background:${look.colors[label]}` })),
     make("span", { class: "ae-number" }, percent(share))));
-  return make("section", { class: "ae-shares" }, make("h3", {}, "Share of the time"), make("ul", {}, ...rows));
+  return make("section", { class: "ae-shares" }, make("h3", {}, "On average"), make("ul", {}, ...rows));
 }
 
 function createRows(report, look, seek) {

@@ -27,24 +27,35 @@ function inkOn(color) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.4 ? "#000" : "#fff";
 }
 
-// `edges` has one number more than `columns`; times from `start` to `end` fill the width.
+// `edges` has one number more than `columns`; times from `start` to `end` fill the width. The bands pass through the
+// columns' means at their middles. A column of null is a gap.
 function bandPaths(edges, columns, labels, stacked, start, end) {
-  const x = (time) => (1000 * (time - start)) / (end - start);
+  const x = (time) => ((1000 * (time - start)) / (end - start)).toFixed(2);
   const floor = new Array(columns.length).fill(0);
   return labels.map((label, index) => {
-    const top = [];
-    const bottom = [];
+    let path = "";
+    let tops = [];
+    let bases = [];
+    const finish = () => {
+      if (tops.length) path += stacked ? `M${tops.join("L")}L${bases.reverse().join("L")}Z` : `M${tops.join("L")}`;
+      [tops, bases] = [[], []];
+    };
     columns.forEach((column, at) => {
+      if (!column) return finish();
       const low = stacked ? floor[at] : 0;
-      const high = low + column[index];
-      floor[at] = high;
-      const [left, right] = [x(edges[at]).toFixed(2), x(edges[at + 1]).toFixed(2)];
-      const [y, base] = [(300 * (1 - high)).toFixed(2), (300 * (1 - low)).toFixed(2)];
-      top.push(`${left} ${y}`, `${right} ${y}`);
-      bottom.push(`${left} ${base}`, `${right} ${base}`);
+      floor[at] = low + column[index];
+      const [top, base] = [(300 * (1 - floor[at])).toFixed(2), (300 * (1 - low)).toFixed(2)];
+      if (!stacked) floor[at] = 0;
+      const times = [(edges[at] + edges[at + 1]) / 2];
+      if (!columns[at - 1]) times.unshift(edges[at]);
+      if (!columns[at + 1]) times.push(edges[at + 1]);
+      for (const time of times) {
+        tops.push(`${x(time)} ${top}`);
+        bases.push(`${x(time)} ${base}`);
+      }
     });
-    if (!columns.length) return "";
-    return stacked ? `M${top.join("L")}L${bottom.reverse().join("L")}Z` : `M${top.join("L")}`;
+    finish();
+    return path;
   });
 }
 
