@@ -6,7 +6,9 @@ import typer
 
 
 def demo(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen at; 0 takes a free one.")] = 7860,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port to listen at; 0 takes a free one.")
+    ] = 7860,
     host: Annotated[
         str, typer.Option("--host", help="Address to listen at; 0.0.0.0 lets other machines in.")
     ] = "127.0.0.1",
@@ -21,8 +23,8 @@ def demo(
 ) -> None:
     """Show the web page: record or upload, a timeline that plays, downloads, and live sound.
 
-    It works without a network, answers this machine alone unless told otherwise, and deletes what was uploaded as soon as
-    it is heard. Ctrl-C stops it.
+    It works without a network, answers this machine alone unless told otherwise, and deletes what was uploaded as soon
+    as it is heard. Ctrl-C stops it.
 
     [bold]Examples[/bold]
 

@@ -128,8 +128,8 @@ class RecordingAnalyst:
 def display_name(name: str) -> str:
     """The last part of a file's name without control characters, at most `MAX_NAME_LENGTH` long.
 
-    >>> display_name("../calls/first\\n.wav")
-    'first.wav'
+    >>> display_name("../calls/monday.wav")
+    'monday.wav'
     """
     last = name.replace("\\", "/").rpartition("/")[2]
     printable = "".join(character for character in last if character.isprintable()).strip()

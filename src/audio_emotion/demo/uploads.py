@@ -1,4 +1,4 @@
-"""Where uploads lie until they are heard: one private folder of this process, emptied as it goes and removed at the end."""
+"""Where uploads lie until they are heard: a private folder, emptied as it goes and removed with the process."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class UploadFolder:
         if not isinstance(path, str) or "\0" in path:
             raise AudioEmotionError("Send a recording: this page reads what you upload, and no path or address.")
         file = Path(path).resolve()
-        if not file.is_relative_to(self.path) or not file.is_file():
+        if not file.is_relative_to(self.path) or not _is_file(file):
             raise AudioEmotionError(
                 "This page hears what you upload to it, and no other file: the path sent is not that of an upload. "
                 "Upload the recording (again)."
@@ -66,3 +66,10 @@ class UploadFolder:
         file.unlink(missing_ok=True)
         if file.parent != self.path and not any(file.parent.iterdir()):
             file.parent.rmdir()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than names may be
+        return False

@@ -116,7 +116,7 @@ function createReport(report, look, audioUrl) {
 function createStrip(report, look) {
   return make("div", { class: "ae-strip", "aria-hidden": "true" }, ...report.chunks.map((chunk) => {
     const [start, end] = chunk.timestamp;
-    const color = look.colors[chunk.label];
+    const color = colorOf(look, chunk.label);
     return make("span", {
       style: `left:${(100 * start) / report.duration_s}%;width:${(100 * (end - start)) / report.duration_s}%;background:${color};color:${inkOn(color)}`,
     }, chunk.label);
@@ -146,9 +146,9 @@ function createRows(report, look, seek) {
   const rows = report.chunks.map((chunk) => {
     const [start, end] = chunk.timestamp;
     const go = make("button", { type: "button", "aria-label": `Go to ${clock(start)}`, on: { click: () => seek(start) } }, `${clock(start)} – ${clock(end)}`);
-    const then = Object.entries(chunk.scores).sort((one, other) => other[1] - one[1]).slice(1, 3);
+    const then = Object.entries(chunk.scores || {}).sort((one, other) => other[1] - one[1]).slice(1, 3);
     return make("tr", {}, make("td", {}, go),
-      make("td", {}, make("span", { class: "ae-swatch", style: `background:${look.colors[chunk.label]}` }), chunk.label),
+      make("td", {}, make("span", { class: "ae-swatch", style: `background:${colorOf(look, chunk.label)}` }), chunk.label),
       make("td", { class: "ae-number" }, percent(chunk.score)),
       make("td", { class: "ae-then" }, then.map(([label, score]) => `${label} ${percent(score)}`).join(", ")));
   });

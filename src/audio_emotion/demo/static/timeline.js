@@ -20,6 +20,9 @@ function clock(seconds, digits = 1) {
   return `${minutes}:${((total - minutes * 60 * unit) / unit).toFixed(digits).padStart(digits ? digits + 3 : 2, "0")}`;
 }
 
+// Chunks may bear a word that is no label of the model, such as for stretches without speech.
+const colorOf = (look, label) => look.colors[label] || "#9aa4b2";
+
 const percent = (share) => `${Math.round(100 * share)} %`;
 
 function inkOn(color) {
