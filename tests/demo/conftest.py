@@ -24,7 +24,7 @@ def server(tiny_model_dir: Path) -> Iterator[dict[str, Any]]:
     options = ["--port", "0", "--model", str(tiny_model_dir), "--max-minutes", "0.1", "--max-mb", "1"]
     with served(*PROGRAM, "demo", *options) as page:
         yield page
-        assert "Traceback" not in page["log"].read_text()
+        assert "could not be heard" not in page["log"].read_text(), "a fault of ours, not of what was sent"
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ def build_page(analyst: RecordingAnalyst, uploads: UploadFolder, card: str) -> g
         recording.hear(events.hear_upload, None, recording, **hearing)
         recording.example(events.hear_example, None, recording, **hearing)
         live.block(events.hear_block, ear, [live, ear], trigger_mode="multiple", **queued)
-    return page
+    return page  # type: ignore[no-any-return]  # gradio's Blocks.__enter__ is typed as Any
 
 
 class PageEvents:
@@ -173,7 +173,7 @@ def _static(name: str) -> str:
 
 def _component(name: str, scripts: tuple[str, ...], analyst: RecordingAnalyst) -> Any:
     """An empty element that its scripts fill; each answer of the server arrives there as its value."""
-    config = analyst.pipe.model.config
+    config: Any = analyst.pipe.model.config
     labels = [config.id2label[index] for index in range(config.num_labels)]
     look = {
         "labels": labels,
