@@ -19,7 +19,15 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 RECORDING = EXAMPLES / "emotion_shifts.flac"
 SCRIPTS = ["analyze_file.py", "stream_files.py", "frame_scores.py"]
-DOCUMENTS = ["README.md", "model_card.md", "CONTRIBUTING.md", "docs/training.md", "docs/corpora.md", "docs/hub.md"]
+DOCUMENTS = [
+    "README.md",
+    "model_card.md",
+    "CONTRIBUTING.md",
+    "docs/training.md",
+    "docs/corpora.md",
+    "docs/hub.md",
+    "docs/demo.md",
+]
 
 
 def code_blocks(document: str, language: str) -> list[str]:
