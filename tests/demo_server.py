@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-START_S = 180
+START_S = 500
 PROGRAM = [sys.executable, "-c", "from audio_emotion.cli import app; app()"]
 
 

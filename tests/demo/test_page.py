@@ -13,7 +13,7 @@ from PIL import Image
 from audio_emotion import AudioEmotionPipeline
 from audio_emotion.pipeline.export_audio_emotion import WRITERS
 
-pytestmark = pytest.mark.timeout(300)  # seconds on a free machine, minutes on a crowded one
+pytestmark = pytest.mark.timeout(600)  # seconds on a free machine, minutes on a crowded one
 Visit = Callable[..., Any]
 POSITION = "Position in the recording"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from demo_server import PROGRAM, ask, request, served, upload
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 SECRET = "of no concern to a visitor"
 
 

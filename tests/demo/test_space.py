@@ -36,7 +36,7 @@ def test_the_app_serves_all_addresses_with_its_limits(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_app_starts(tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("gradio")
     import sys
