@@ -52,18 +52,19 @@ def serve(
         AudioEmotionError: If Gradio is absent, the model cannot be loaded, or the port is taken.
     """
     check_extra()
+    from audio_emotion.demo.uploads import UploadFolder
+
+    uploads = UploadFolder()
+    uploads.use()  # before Gradio is imported, which makes its folders then
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from starlette.middleware import Middleware
 
     from audio_emotion.demo.analysis import Limits, RecordingAnalyst
     from audio_emotion.demo.guard import LOOPBACK_HOSTS, Guard
     from audio_emotion.demo.page import build_page, stylesheet, theme
-    from audio_emotion.demo.uploads import UploadFolder
 
     limits = limits or Limits()
     analyst = RecordingAnalyst(_load(model), limits)
-    uploads = UploadFolder()
-    uploads.use()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that the folder is removed
     is_private = host in LOOPBACK_ADDRESSES and not share
