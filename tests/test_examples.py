@@ -30,6 +30,7 @@ DOCUMENTS = [
     "docs/hub.md",
     "docs/live.md",
     "docs/export.md",
+    "docs/demo.md",
 ]
 
 

@@ -6,6 +6,7 @@ from audio_emotion.cli.analyze import analyze
 from audio_emotion.cli.average import average
 from audio_emotion.cli.convert import convert
 from audio_emotion.cli.corpora import corpora
+from audio_emotion.cli.demo import demo
 from audio_emotion.cli.evaluate import evaluate
 from audio_emotion.cli.export import export
 from audio_emotion.cli.finetune import finetune
@@ -15,6 +16,7 @@ from audio_emotion.cli.train import train
 
 app = typer.Typer(name="audio-emotion", no_args_is_help=True, rich_markup_mode="rich")
 app.command()(analyze)
+app.command()(demo)
 app.command()(train)
 app.command()(finetune)
 app.command()(average)
