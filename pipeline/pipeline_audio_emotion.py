@@ -231,6 +231,21 @@ class AudioEmotionPipeline(ChunkPipeline):
         """
         return next(self._scorer.score([source], batch_size, batch_size, on_progress))
 
+    def score_recordings(
+        self, sources: Iterable[Any], batch_size: int = 1, on_progress: Callable[[float], None] | None = None
+    ) -> Iterator[ScoredRecording]:
+        """Hear recordings as `score_recording` does, those of like length in one batch.
+
+        Args:
+            sources: Any inputs of a call; read ahead by a few batches.
+            batch_size: Windows per forward pass; changes no score.
+            on_progress: Called with the seconds of audio just scored.
+
+        Returns:
+            The logits of each recording's frames, in the order of the sources.
+        """
+        return self._scorer.score(sources, batch_size, batch_size * BUCKET_BATCHES, on_progress)
+
     def preprocess(self, input_: Any, **preprocess_parameters: Any) -> Any:
         """Decode one input; an iterator of its windows, float32 `(num_samples,)`."""
         return self._scorer.windows(input_)

@@ -9,6 +9,7 @@ from audio_emotion.cli.evaluate import evaluate
 from audio_emotion.cli.finetune import finetune
 from audio_emotion.cli.predict import predict
 from audio_emotion.cli.push import push
+from audio_emotion.cli.score import score
 from audio_emotion.cli.train import train
 
 app = typer.Typer(name="audio-emotion", no_args_is_help=True, rich_markup_mode="rich")
@@ -18,5 +19,6 @@ app.command()(finetune)
 app.command()(predict)
 app.command()(evaluate)
 app.add_typer(corpora, name="corpora")
+app.command()(score)
 app.command()(push)
 app.command()(convert)
