@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -24,8 +25,8 @@ from audio_emotion.scoring.store import Finished, Store, describe_write_error
 OBJECT_STORE_BYTES = 100 * 2**20
 """Shared memory of a cluster that this process starts: names only travel through it."""
 IN_FLIGHT_PER_ACTOR = 2
-MAX_BLOCK_RETRIES = 3
-"""A block that kills its worker this many times ends the run."""
+MAX_BLOCK_RETRIES = 5
+"""A block that outlives so many of its workers is not to blame for their deaths; one more ends the run."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,7 @@ def score_on_ray(
         context = ray.data.DataContext.get_current()
         context.enable_progress_bars = False  # the command has its own
         context.print_on_execution_start = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         items = [{"block": block.to_json()} for block in blocks]
         answers = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
             ScoringActor,
@@ -164,7 +166,7 @@ def score_on_ray(
             ),
             num_cpus=cluster.cpus_per_worker,
             num_gpus=cluster.gpus_per_worker or None,
-            max_task_retries=MAX_BLOCK_RETRIES,
+            ray_remote_args_fn=_retries,
         )
         sizes = {block.name: block.num_clips for block in blocks}
         try:
@@ -181,19 +183,25 @@ def score_on_ray(
             ) from error
 
 
+def _retries() -> dict[str, int]:
+    """What Ray Data would leave at "for ever": a recording that crashes its decoder takes every worker along."""
+    return {"max_task_retries": MAX_BLOCK_RETRIES}
+
+
 @contextlib.contextmanager
 def _connected(ray: Any, cluster: Cluster) -> Iterator[None]:
     """A connection to the cluster asked for, ended with the run; a cluster of our own is ended too."""
     if ray.is_initialized():
         yield
         return
-    quiet = {"configure_logging": True, "logging_level": "error", "log_to_driver": False}
+    quiet = {"logging_level": "error", "log_to_driver": False}
     folder = None
     try:
         if cluster.address is not None:
             ray.init(address=cluster.address, **quiet)
         else:
             folder = tempfile.mkdtemp(prefix="audio-emotion-ray-")
+            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
             ray.init(
                 num_cpus=cluster.workers * cluster.cpus_per_worker,
                 include_dashboard=False,

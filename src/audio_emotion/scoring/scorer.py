@@ -120,7 +120,7 @@ class BlockScorer:
             num_clips=len(rows.clips),
             num_errors=len(rows.errors),
             duration_s=sum(row["duration_s"] for row in rows.clips),
-            first_error=f"{rows.errors[0]['id']}: {rows.errors[0]['message']}" if rows.errors else "",
+            first_error=_describe(rows.errors[0]) if rows.errors else "",
             files=files,
         )
         store.finish(finished)
@@ -217,6 +217,12 @@ class BlockScorer:
     def _add_error(rows: Rows, clip: Clip, error: Exception) -> None:
         where = {"id": clip.id, "path": clip.path, "row": clip.row}
         rows.errors.append({**where, "error": type(error).__name__, "message": str(error) or repr(error)})
+
+
+def _describe(error: Mapping[str, Any]) -> str:
+    """A row of the error table in one line; most messages name their recording."""
+    message = str(error["message"])
+    return message if error["id"] in message else f"{error['id']}: {message}"
 
 
 def load_pipeline(options: ScoringOptions, device: str | None = None) -> AudioEmotionPipeline:

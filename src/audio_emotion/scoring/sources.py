@@ -1,4 +1,4 @@
-"""What INPUT may be (files, folders, globs, lists, Parquet; on disk or in object storage), as a flat list of sources."""
+"""What INPUT may be (files, folders, globs, lists, Parquet; on disk or in object storage) as a flat list of sources."""
 
 from __future__ import annotations
 
