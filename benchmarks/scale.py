@@ -113,7 +113,7 @@ def lines(numbers: dict[str, Any]) -> Iterator[str]:
 def main() -> None:
     """Runs the benchmark as a command."""
     parser: argparse.ArgumentParser = argument_parser(__doc__)
-    parser.add_argument("--clips", type=int, default=360, help="clips of a run")
+    parser.add_argument("--clips", type=int, default=300, help="clips of a run")
     parser.add_argument("--median-s", type=float, default=3.0, help="median length of a clip")
     parser.add_argument("--block-size", type=int, default=12, help="clips per block")
     parser.add_argument("--batch-size", type=int, default=4, help="clips in one forward pass")

@@ -161,7 +161,7 @@ def test_resume_redoes_what_the_manifest_lacks_and_nothing_else(
 
 def test_results_are_never_mixed(run: Callable[..., Any], clips: Path, tmp_path: Path, tiny_model_dir: Path) -> None:
     run(clips)
-    with pytest.raises(AudioEmotionError, match="holds results already.*--resume"):
+    with pytest.raises(AudioEmotionError, match=r"holds results already.*--resume"):
         run(clips)
     for options, message in [
         ({"prior": "uniform"}, "prior was 'train' and is 'uniform'"),
@@ -169,7 +169,7 @@ def test_results_are_never_mixed(run: Callable[..., Any], clips: Path, tmp_path:
     ]:
         with pytest.raises(AudioEmotionError, match=message):
             run(clips, options=options, resume=True)
-    with pytest.raises(AudioEmotionError, match="inputs or --block-size changed .*3 blocks, now .* 2 blocks"):
+    with pytest.raises(AudioEmotionError, match=r"inputs or --block-size changed .*3 blocks, now .* 2 blocks"):
         run(clips, block_size=3, resume=True)
     other = shutil.copytree(tiny_model_dir, tmp_path / "other")
     config = json.loads((other / "config.json").read_text())
@@ -199,7 +199,7 @@ def test_too_many_errors_end_the_run_and_more_are_allowed_later(
 ) -> None:
     folder, words = poisoned
     options = {"max_duration_s": 45.0}
-    with pytest.raises(AudioEmotionError, match="more than --max-errors 1; the first: .*bomb.flac"):
+    with pytest.raises(AudioEmotionError, match=r"more than --max-errors 1; the first: .*bomb.flac"):
         run(folder, options=options, max_errors=1)
     assert 1 <= len(list((tmp_path / "out" / "_manifest").iterdir())) < 7
     summary = run(folder, options=options, max_errors=len(words), resume=True)

@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -156,19 +157,22 @@ def score_on_ray(
         context.enable_progress_bars = False  # the command has its own
         context.print_on_execution_start = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
-        items = [{"block": block.to_json()} for block in blocks]
-        answers = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
-            ScoringActor,
-            fn_constructor_args=constructor,
-            batch_size=1,
-            compute=ray.data.ActorPoolStrategy(
-                size=min(cluster.workers, len(items)), max_tasks_in_flight_per_actor=IN_FLIGHT_PER_ACTOR
-            ),
-            num_cpus=cluster.cpus_per_worker,
-            num_gpus=cluster.gpus_per_worker or None,
-            ray_remote_args_fn=_retries,
-        )
         sizes = {block.name: block.num_clips for block in blocks}
+        actors = ray.data.ActorPoolStrategy(
+            size=min(cluster.workers, len(blocks)), max_tasks_in_flight_per_actor=IN_FLIGHT_PER_ACTOR
+        )
+        items = [{"block": block.to_json()} for block in blocks]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of the number of retries, which has no other name yet
+            answers = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
+                ScoringActor,
+                fn_constructor_args=constructor,
+                batch_size=1,
+                compute=actors,
+                num_cpus=cluster.cpus_per_worker,
+                num_gpus=cluster.gpus_per_worker or None,
+                max_task_retries=MAX_BLOCK_RETRIES,
+            )
         try:
             for row in answers.iter_rows():
                 answer = json.loads(row["answer"])
@@ -181,11 +185,6 @@ def score_on_ray(
                 f"Ray stopped the run: {str(error).strip().splitlines()[-1]} Finished partitions are whole; run the "
                 "same command with --resume."
             ) from error
-
-
-def _retries() -> dict[str, int]:
-    """What Ray Data would leave at "for ever": a recording that crashes its decoder takes every worker along."""
-    return {"max_task_retries": MAX_BLOCK_RETRIES}
 
 
 @contextlib.contextmanager
