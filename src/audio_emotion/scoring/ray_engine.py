@@ -193,32 +193,36 @@ def _connected(ray: Any, cluster: Cluster) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    quiet = {"logging_level": "error", "log_to_driver": False}
-    folder = None
+    folder = tempfile.mkdtemp(prefix="audio-emotion-ray-") if cluster.address is None else None
     try:
-        if cluster.address is not None:
-            ray.init(address=cluster.address, **quiet)
-        else:
-            folder = tempfile.mkdtemp(prefix="audio-emotion-ray-")
-            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-            ray.init(
-                num_cpus=cluster.workers * cluster.cpus_per_worker,
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                _temp_dir=folder,
-                _node_ip_address="127.0.0.1",
-                **quiet,
-            )
+        _connect(ray, cluster, folder)
         yield
-    except ConnectionError as error:
-        raise AudioEmotionError(
-            f"No Ray cluster answers at {cluster.address}: {error} Start one (ray start --head), or leave out "
-            "--address."
-        ) from error
     finally:
         ray.shutdown()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _connect(ray: Any, cluster: Cluster, folder: str | None) -> None:
+    """Join the cluster asked for, or start one on this machine whose files lie in `folder`."""
+    where: dict[str, Any] = {"address": cluster.address}
+    if folder is not None:
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        where = {
+            "num_cpus": cluster.workers * cluster.cpus_per_worker,
+            "include_dashboard": False,
+            "object_store_memory": OBJECT_STORE_BYTES,
+            "_temp_dir": folder,
+            "_node_ip_address": "127.0.0.1",
+        }
+    try:
+        ray.init(**where, logging_level="error", log_to_driver=False)
+    except Exception as error:  # Ray raises a bare Exception where its processes do not start within 30 s
+        what = (
+            f"No Ray cluster answers at {cluster.address}" if folder is None else "Ray does not start on this machine"
+        )
+        advice = "Start one (ray start --head), or leave out --address." if folder is None else "Is it busy or full?"
+        raise AudioEmotionError(f"{what}: {str(error).strip().rstrip('.')}. {advice}") from error
 
 
 def _check_room(ray: Any, cluster: Cluster) -> None:
