@@ -32,6 +32,24 @@ SILENCE_LOG_WEIGHT = -100.0
 logger = logging.get_logger(__name__)
 
 
+def check_duration(name: str, num_samples: int, sampling_rate: int) -> None:
+    """Refuse what is too short to be heard.
+
+    Args:
+        name: The recording, for the message.
+        num_samples: Its length at `sampling_rate`.
+        sampling_rate: Samples per second.
+
+    Raises:
+        AudioDecodingError: If it is shorter than `MIN_DURATION_S`.
+    """
+    if num_samples < MIN_DURATION_S * sampling_rate:
+        raise AudioDecodingError(
+            f"{name} lasts {1000 * num_samples / sampling_rate:.1f} ms ({num_samples} samples at {sampling_rate} Hz); "
+            "at least 25 ms are needed."
+        )
+
+
 @dataclass
 class _Recording:
     """One input on its way through the model: its windows' outputs, by index, until all are there."""
@@ -128,11 +146,7 @@ class RecordingScorer:
             num_heard = recording.num_samples
             start = self.plan.start_frame(recording.num_windows) * self.plan.frame_samples
             recording.num_samples = start + len(samples)
-            if recording.num_samples < MIN_DURATION_S * self.sampling_rate:
-                raise AudioDecodingError(
-                    f"{recording.name} lasts {1000 * recording.num_samples / self.sampling_rate:.1f} ms "
-                    f"({recording.num_samples} samples at {self.sampling_rate} Hz); at least 25 ms are needed."
-                )
+            check_duration(recording.name, recording.num_samples, self.sampling_rate)
             recording.num_windows += 1
             yield _Window(recording, recording.num_windows - 1, samples, recording.num_samples - num_heard)
         recording.is_decoded = True

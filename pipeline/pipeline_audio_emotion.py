@@ -233,8 +233,19 @@ class AudioEmotionPipeline(ChunkPipeline):
         on_progress: Callable[[float], None] | None = None,
         plan: WindowPlan | None = None,
     ) -> Iterator[ScoredRecording]:
-        """Hear recordings one after the other, their windows in common batches; arguments as in `score_recording`."""
-        return self.make_scorer(plan).score(sources, batch_size, batch_size, on_progress)
+        """Hear recordings as `score_recording` does, windows of like length in one batch.
+
+        Args:
+            sources: Any inputs of a call; read ahead by a few batches.
+            batch_size: Windows per forward pass; changes no score.
+            on_progress: Called with the seconds of audio just scored.
+            plan: How recordings are cut.
+
+        Returns:
+            The logits of each recording's frames, in the order of the sources.
+        """
+        look_ahead = batch_size if batch_size == 1 else batch_size * BUCKET_BATCHES
+        return self.make_scorer(plan).score(sources, batch_size, look_ahead, on_progress)
 
     def score_recording(
         self,

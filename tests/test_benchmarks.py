@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile as sf
 
-from benchmarks import encoder_speed, import_time, long_audio, memory, prepare_speed, stream
+from benchmarks import encoder_speed, import_time, long_audio, memory, prepare_speed, scale, stream
 from benchmarks.measure import Spread, alternate
 
 FILES = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
@@ -101,3 +101,21 @@ def test_prepare_speed_on_a_corpus_of_one_clip(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(sys, "argv", ["benchmark", *arguments])
     prepare_speed.main()
     assert json.loads(numbers.read_text())["duration_s"] == 10
+
+
+def test_sizing_is_arithmetic() -> None:
+    numbers = scale.sizing(rate_per_core=50.0, mean_clip_s=3.6, clip_bytes=80.0, price=0.05)
+    assert numbers["core_hours"] == 20_000
+    assert numbers["cost"] == pytest.approx(1000)
+    assert numbers["hours_on_machines"]["100"] == pytest.approx(20_000 / 3200)
+    assert numbers["clip_table_bytes"] == pytest.approx(1e9 * 80)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_scale(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("--model", str(tiny_model_dir), "--clips", "40", "--block-size", "4", "--runs", "2")
+    numbers = run(scale, *arguments, out=tmp_path / "scale.json", monkeypatch=monkeypatch)
+    assert set(numbers["workers"]) == {"1", "2"}
+    assert numbers["scaling"]["median"] > 0
+    assert 20 < numbers["bytes_per_clip"]["clips"] < 2000

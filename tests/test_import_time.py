@@ -6,7 +6,21 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "datasets", "matplotlib", "accelerate", "peft", "evaluate", "scipy", "soundfile", "rich", "numpy"}
+HEAVY = {
+    "torch",
+    "datasets",
+    "matplotlib",
+    "accelerate",
+    "peft",
+    "evaluate",
+    "scipy",
+    "soundfile",
+    "rich",
+    "numpy",
+    "ray",
+    "pyarrow",
+    "fsspec",
+}
 
 
 def modules_after(code: str) -> set[str]:
@@ -31,7 +45,7 @@ def test_importing_the_package_adds_only_itself_to_transformers() -> None:
     assert {name for name in added if name.startswith("transformers")} <= {"transformers.models.emotion_whisper"}
 
 
-@pytest.mark.parametrize("command", ["--help", "analyze --help"])
+@pytest.mark.parametrize("command", ["--help", "analyze --help", "score --help"])
 def test_the_help_of_the_command_line_imports_nothing_heavy(command: str) -> None:
     code = f"""
 import sys

@@ -12,6 +12,7 @@ from audio_emotion.cli.export import export
 from audio_emotion.cli.finetune import finetune
 from audio_emotion.cli.predict import predict
 from audio_emotion.cli.push import push
+from audio_emotion.cli.score import score
 from audio_emotion.cli.train import train
 
 app = typer.Typer(name="audio-emotion", no_args_is_help=True, rich_markup_mode="rich")
@@ -23,6 +24,7 @@ app.command()(average)
 app.command()(predict)
 app.command()(evaluate)
 app.add_typer(corpora, name="corpora")
+app.command()(score)
 app.command()(push)
 app.command()(convert)
 app.command()(export)
