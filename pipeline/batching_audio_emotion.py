@@ -6,7 +6,7 @@ Windows are decoded as the model takes them, so that only the frames' logits gro
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,9 @@ from transformers.utils import logging
 
 from .decoding_audio_emotion import describe_source, iter_audio_blocks
 from .errors_audio_emotion import AudioDecodingError
-from .scores_audio_emotion import ScoredRecording, pool_frames
+from .activity_audio_emotion import SpeechMeter
+from .scores_audio_emotion import ScoredRecording, pool_frames, prior_logits
+from .trust_audio_emotion import SignalMeter
 from .windows_audio_emotion import WindowPlan, blend_windows, iter_windows
 
 MIN_DURATION_S = 0.025
@@ -39,6 +41,8 @@ class _Recording:
     num_windows: int = 0
     is_decoded: bool = False
     outputs: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
+    signal: SignalMeter | None = None
+    speech: SpeechMeter | None = None
 
     @property
     def is_scored(self) -> bool:
@@ -62,21 +66,28 @@ class RecordingScorer:
         config: The model's config (`window_samples`, `frame_samples`, `num_frames`).
         feature_extractor: Makes a batch of features from a list of waveforms.
         forward: Takes the features to `logits (batch, num_labels)`, `frame_logits (batch, num_frames, num_labels)` and
-            `frame_log_weights (batch, num_frames)`, float tensors on the CPU.
+            `frame_log_weights (batch, num_frames)`, float tensors on the CPU; where embeddings are wanted also
+            `frame_vectors (batch, num_frames, width)`.
+        vad: Whether a voice-activity gate listens as well.
     """
 
     def __init__(
-        self, config: Any, feature_extractor: Any, forward: Callable[[dict[str, Any]], dict[str, Any]]
+        self,
+        config: Any,
+        feature_extractor: Any,
+        forward: Callable[[dict[str, Any]], dict[str, Any]],
+        vad: bool = False,
     ) -> None:
         self.config = config
         self.feature_extractor = feature_extractor
         self.forward = forward
+        self.vad = vad
         self.sampling_rate = int(feature_extractor.sampling_rate)
         self.plan = WindowPlan(config.window_samples // config.frame_samples, config.frame_samples)
 
-    def windows(self, source: Any) -> Iterator[np.ndarray]:
-        """Decode one recording into the windows that the model hears, float32 `(num_samples,)`."""
-        return iter_windows(iter_audio_blocks(source, self.sampling_rate), self.plan)
+    def windows(self, source: Any, meters: Sequence[Any] = ()) -> Iterator[np.ndarray]:
+        """Decode one recording into the windows that the model hears, float32 `(num_samples,)`; meters `hear` it too."""
+        return iter_windows(_overheard(iter_audio_blocks(source, self.sampling_rate), meters), self.plan)
 
     def score(
         self,
@@ -116,7 +127,10 @@ class RecordingScorer:
 
     def _numbered_windows(self, recording: _Recording, source: Any) -> Iterator[_Window]:
         """Windows of one recording; counts its samples on the way."""
-        for samples in self.windows(source):
+        recording.signal = SignalMeter(self.sampling_rate)
+        recording.speech = SpeechMeter() if self.vad else None
+        meters = [meter for meter in (recording.signal, recording.speech) if meter is not None]
+        for samples in self.windows(source, meters):
             num_heard = recording.num_samples
             recording.num_samples = recording.num_windows * self.plan.stride_samples + len(samples)
             if recording.num_samples < MIN_DURATION_S * self.sampling_rate:
@@ -144,6 +158,9 @@ class RecordingScorer:
                     "frame_logits": outputs["frame_logits"][row, :num_frames].copy(),
                     "frame_log_weights": outputs["frame_log_weights"][row, :num_frames].copy(),
                 }
+                if "frame_vectors" in outputs:
+                    vectors = outputs["frame_vectors"][row, :num_frames].copy()
+                    window.recording.outputs[window.index]["frame_vectors"] = vectors
                 if np.abs(window.samples).max() < SILENCE_PEAK:
                     self._answer_silence(window)
                 if on_progress is not None:
@@ -157,8 +174,7 @@ class RecordingScorer:
         start_s = window.index * self.plan.stride_samples / self.sampling_rate
         end_s = start_s + len(window.samples) / self.sampling_rate
         logger.warning(f"{window.recording.name} is silent from {start_s:.1f} to {end_s:.1f} s: scores are the prior.")
-        prior = self.config.class_prior or [1 / self.config.num_labels] * self.config.num_labels
-        logits = (self.config.temperature * np.log(np.maximum(prior, 1e-12))).astype(np.float32)
+        logits = prior_logits(self.config)
         output = window.recording.outputs[window.index]
         output["logits"] = logits
         output["frame_logits"][:] = logits
@@ -169,6 +185,12 @@ class RecordingScorer:
         outputs = [recording.outputs[index] for index in range(recording.num_windows)]
         frame_logits = blend_windows([output["frame_logits"] for output in outputs], self.plan)
         log_weights = blend_windows([output["frame_log_weights"][:, None] for output in outputs], self.plan)[:, 0]
+        vectors = None
+        if "frame_vectors" in outputs[0]:
+            vectors = blend_windows([output.pop("frame_vectors") for output in outputs], self.plan)
+        warnings = recording.signal.warnings() if recording.signal is not None else []
+        for warning in warnings:
+            logger.warning(f"{recording.name} [{warning['code']}]: {warning['message']}")
         alone = recording.num_windows == 1
         return ScoredRecording(
             name=recording.name,
@@ -178,4 +200,15 @@ class RecordingScorer:
             logits=outputs[0]["logits"] if alone else pool_frames(frame_logits, log_weights),
             frame_logits=frame_logits,
             frame_log_weights=log_weights,
+            frame_vectors=vectors,
+            speech_probabilities=None if recording.speech is None else recording.speech.probabilities(),
+            warnings=warnings,
         )
+
+
+def _overheard(blocks: Iterable[np.ndarray], meters: Sequence[Any]) -> Iterator[np.ndarray]:
+    """The same blocks, each heard by the meters as it passes."""
+    for block in blocks:
+        for meter in meters:
+            meter.hear(block)
+        yield block

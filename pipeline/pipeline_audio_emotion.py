@@ -7,6 +7,7 @@ blends them back, `scores` and `segments` shape the answer.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,20 +18,21 @@ import numpy as np
 import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from transformers.pipelines.base import ChunkPipeline
+from transformers.utils import logging
 
+from .activity_audio_emotion import check_threshold
+from .answers_audio_emotion import NO_SPEECH, NO_SPEECH_WARNING, Answerer, shape_answer, with_speech
 from .batching_audio_emotion import BUCKET_BATCHES, RecordingScorer
+from .decoding_audio_emotion import describe_source
 from .errors_audio_emotion import AudioEmotionError
-from .scores_audio_emotion import ScoredRecording, ScoreRule, make_score_rule
-from .segments_audio_emotion import (
-    Span,
-    check_segments,
-    check_window,
-    spans_from_frames,
-    spans_from_segments,
-    spans_of_length,
-)
+from .scores_audio_emotion import ScoredRecording, make_score_rule, prior_logits
+from .segments_audio_emotion import Smoothing, check_window
+from .speakers_audio_emotion import RttmTurns, check_all_segments
 
 MODEL_TYPE = "emotion_whisper"
+SMOOTHING_OPTIONS = tuple(field.name for field in dataclasses.fields(Smoothing))
+
+logger = logging.get_logger(__name__)
 
 
 class AudioEmotionPipeline(ChunkPipeline):
@@ -144,14 +146,20 @@ class AudioEmotionPipeline(ChunkPipeline):
                 - top_k (`int`): Keep so many of the `scores` of the recording; chunks keep all.
                 - labels (`list[str]`): Keep these, renormalised among themselves.
                 - prior (`"train"`, `"uniform"` or `dict[str, float]`): How likely each label is beforehand.
-                - segments (`list[dict]`): Score these turns, `{"start", "end", "speaker"}` in seconds, as chunks. With
-                  a list of recordings, one such list for each.
+                - switch_cost_s, min_chunk_s, hysteresis (`float`): How changes of label are smoothed; see `Smoothing`.
+                - segments: Score these turns as chunks: a list of `{"start", "end", "speaker"}` in seconds, the path of
+                  an `.rttm` file, a DataFrame or a pyannote Annotation. With a list of recordings, one for each; an
+                  RTTM file is matched by the recordings' stems.
+                - vad (`bool` or `float`): Leave out what is no speech; a number is the speech threshold.
+                - return_embeddings (`bool` or `int`): Add L2-normalised embeddings of this width; True is the widest.
                 - on_progress (`Callable[[float], None]`): Called with the seconds of audio just scored.
 
         Returns:
-            A list of `{"label", "score"}`, the strongest first; with `return_timestamps` or `segments`
-            `{"scores", "chunks": [{"timestamp": (start_s, end_s), "label", "score", "scores"}]}`; with `"frame"`
-            `{"scores", "frames": float32 (num_frames, num_labels), "frame_period_s", "labels"}`.
+            A list of `{"label", "score"}`, the strongest first; with `return_timestamps`, `segments` or
+            `return_embeddings` a dictionary of `scores`, `entropy` (0..1) and `warnings`, and of `chunks`
+            (`{"timestamp": (start_s, end_s), "label", "score", "confidence", "peak_s", "entropy", "scores"}` each), or
+            for `"frame"` of `frames` float32 `(num_frames, num_labels)`, `frame_period_s` and `labels`. `segments` add
+            `speakers`, `return_embeddings` adds `embedding` (frames: `embeddings`). docs/analysis.md tells it all.
 
         Raises:
             AudioDecodingError: If audio cannot be read, is shorter than 25 ms, or is not finite.
@@ -171,7 +179,8 @@ class AudioEmotionPipeline(ChunkPipeline):
         **options: Any,
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Check what the caller passed, before any work; other keys stay unset, so that a call keeps the pipeline's."""
-        known = ("return_timestamps", "top_k", "labels", "prior", "segments")
+        known = ("return_timestamps", "top_k", "labels", "prior", "segments", "vad", "return_embeddings")
+        known += SMOOTHING_OPTIONS
         unknown = [name for name in options if name not in known]
         if unknown:
             raise AudioEmotionError(f"Unknown options {unknown}. The audio-emotion pipeline takes {list(known)}.")
@@ -184,7 +193,10 @@ class AudioEmotionPipeline(ChunkPipeline):
         if "labels" in options or "prior" in options:
             make_score_rule(config, options.get("labels"), options.get("prior", "train"))
         if options.get("segments") is not None:
-            options["segments"] = _checked_segment_lists(options["segments"])
+            options["segments"] = check_all_segments(options["segments"])
+        Smoothing(**{name: options[name] for name in SMOOTHING_OPTIONS if name in options})
+        check_threshold(options.get("vad"))
+        self._embedding_width(options.get("return_embeddings"))
         return {}, {} if on_progress is None else {"on_progress": on_progress}, options
 
     def get_iterator(
@@ -202,22 +214,32 @@ class AudioEmotionPipeline(ChunkPipeline):
         make_score_rule(self.model.config, options.get("labels"), options.get("prior", "train"))
         if segments is None:
             segments = itertools.repeat(None)
+        elif len(segments) == 1 and isinstance(segments[0], RttmTurns):
+            for source in inputs if isinstance(inputs, list) else []:
+                segments[0].of(describe_source(source))
+            segments = itertools.repeat(segments[0])
         elif not isinstance(inputs, list) or len(inputs) != len(segments):
             raise AudioEmotionError("segments belong to recordings: give one list of segments per recording of a list.")
         # A list may be read ahead to sort by length; a stream only as far as one batch needs.
         look_ahead = batch_size if batch_size == 1 or not isinstance(inputs, list) else batch_size * BUCKET_BATCHES
-        recordings = self._scorer.score(_each(inputs), batch_size, look_ahead, **forward_params)
+        scorer = self._make_scorer(options.get("vad"), options.get("return_embeddings"))
+        recordings = scorer.score(_each(inputs), batch_size, look_ahead, **forward_params)
         return (
             self.postprocess(recording, segments=turns, **options)
             for recording, turns in zip(recordings, segments, strict=False)
         )
 
-    @property
-    def _scorer(self) -> RecordingScorer:
-        return RecordingScorer(self.model.config, self.feature_extractor, self.forward)
+    def _make_scorer(self, vad: bool | float | None = None, return_embeddings: Any = None) -> RecordingScorer:
+        forward = functools.partial(self.forward, embedding_width=self._embedding_width(return_embeddings))
+        return RecordingScorer(self.model.config, self.feature_extractor, forward, check_threshold(vad) is not None)
 
     def score_recording(
-        self, source: Any, batch_size: int = 1, on_progress: Callable[[float], None] | None = None
+        self,
+        source: Any,
+        batch_size: int = 1,
+        on_progress: Callable[[float], None] | None = None,
+        vad: bool | float | None = None,
+        return_embeddings: int | bool | None = None,
     ) -> ScoredRecording:
         """Hear one recording; `postprocess` then answers it in several shapes without hearing it again.
 
@@ -225,17 +247,21 @@ class AudioEmotionPipeline(ChunkPipeline):
             source: Any single input of a call.
             batch_size: Windows per forward pass.
             on_progress: Called with the seconds of audio just scored.
+            vad: As in a call: the gate listens, and `postprocess(vad=...)` may use it.
+            return_embeddings: As in a call; `postprocess` may ask for this width or a smaller one.
 
         Returns:
             The logits of its frames.
         """
-        return next(self._scorer.score([source], batch_size, batch_size, on_progress))
+        return next(self._make_scorer(vad, return_embeddings).score([source], batch_size, batch_size, on_progress))
 
     def preprocess(self, input_: Any, **preprocess_parameters: Any) -> Any:
         """Decode one input; an iterator of its windows, float32 `(num_samples,)`."""
-        return self._scorer.windows(input_)
+        return self._make_scorer().windows(input_)
 
-    def _forward(self, input_tensors: dict[str, Any], **forward_parameters: Any) -> Any:
+    def _forward(
+        self, input_tensors: dict[str, Any], embedding_width: int | None = None, **forward_parameters: Any
+    ) -> Any:
         features = {
             name: tensor.to(self.dtype) if tensor.is_floating_point() else tensor
             for name, tensor in input_tensors.items()
@@ -247,7 +273,10 @@ class AudioEmotionPipeline(ChunkPipeline):
                 f"The model's head has {num_scores} outputs and its config names {num_labels} labels. Load an adapter "
                 "with new labels through pipeline(model=ADAPTER) or model.load_adapter(ADAPTER), which bring them."
             )
-        return {name: outputs[name].float() for name in ("logits", "frame_logits", "frame_log_weights")}
+        answer = {name: outputs[name].float() for name in ("logits", "frame_logits", "frame_log_weights")}
+        if embedding_width is not None:
+            answer["frame_vectors"] = outputs["frame_vectors"][..., :embedding_width].float()
+        return answer
 
     def postprocess(  # type: ignore[override]  # the options by name, where the base class has any
         self,
@@ -256,58 +285,45 @@ class AudioEmotionPipeline(ChunkPipeline):
         top_k: int | None = None,
         labels: Sequence[str] | None = None,
         prior: str | Mapping[str, float] = "train",
-        segments: Sequence[Mapping[str, Any]] | None = None,
+        segments: Sequence[Mapping[str, Any]] | RttmTurns | None = None,
+        vad: bool | float | None = None,
+        return_embeddings: int | bool | None = None,
+        **smoothing: float,
     ) -> Any:
         """Shape a `ScoredRecording` into the answer that `__call__` describes."""
         recording: ScoredRecording = model_outputs
-        rule = make_score_rule(self.model.config, labels, prior)
-        scores = _ranked(rule.scores(recording.logits), rule.labels)[:top_k]
-        if segments is None and return_timestamps is False:
-            return scores
-        timing = (recording.num_samples, recording.frame_samples, recording.sampling_rate)
-        if segments is not None:
-            spans = spans_from_segments(segments, *timing, recording.name)
-        elif return_timestamps == "frame":
-            return {
-                "scores": scores,
-                "frames": rule.scores(recording.frame_logits).astype(np.float32),
-                "frame_period_s": recording.frame_samples / recording.sampling_rate,
-                "labels": list(rule.labels),
-            }
-        elif return_timestamps is True:
-            spans = spans_from_frames(rule.scores(recording.frame_logits), *timing)
-        else:
-            spans = spans_of_length(float(return_timestamps), *timing)
-        return {"scores": scores, "chunks": [_chunk(recording, rule, span) for span in spans]}
+        config = self.model.config
+        if isinstance(segments, RttmTurns):
+            segments = segments.of(recording.name)
+        nothing = None if config.problem == "intensity" else prior_logits(config)
+        answerer = Answerer(
+            recording,
+            make_score_rule(config, labels, prior),
+            nothing,
+            embedding_width=self._embedding_width(return_embeddings),
+        )
+        answerer = with_speech(answerer, check_threshold(vad))
+        if answerer.speech is not None and not answerer.speech.any():
+            logger.warning(f"{recording.name} [{NO_SPEECH}]: {NO_SPEECH_WARNING['message']}")
+        return shape_answer(answerer, return_timestamps, top_k, segments, Smoothing(**smoothing))
+
+    def _embedding_width(self, return_embeddings: Any) -> int | None:
+        """Width that is asked for; None for no embeddings."""
+        if return_embeddings is None or return_embeddings is False:
+            return None
+        widths = list(self.model.config.nesting_dims)
+        width = widths[-1] if return_embeddings is True else return_embeddings
+        if width not in widths:
+            raise AudioEmotionError(
+                f"return_embeddings is {width!r}; this model has embeddings of the widths {widths}."
+            )
+        return int(width)
 
 
 # What `save_pretrained` writes into config.json, so that a saved repo brings this task along.
 AudioEmotionPipeline._registered_impl = {
     "audio-emotion": {"impl": AudioEmotionPipeline, "pt": (AutoModelForAudioClassification,), "type": "audio"}
 }
-
-
-def _ranked(scores: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
-    order = np.argsort(-scores, kind="stable")
-    return [{"label": labels[index], "score": float(scores[index])} for index in order]
-
-
-def _chunk(recording: ScoredRecording, rule: ScoreRule, span: Span) -> dict[str, Any]:
-    scores = rule.scores(recording.pool(span.start, span.end))
-    best = int(scores.argmax())
-    timestamp = (span.start / recording.sampling_rate, span.end / recording.sampling_rate)
-    chunk: dict[str, Any] = {"timestamp": timestamp}
-    if span.speaker is not None:
-        chunk["speaker"] = span.speaker
-    by_label = {label: float(score) for label, score in zip(rule.labels, scores, strict=True)}
-    return chunk | {"label": rule.labels[best], "score": float(scores[best]), "scores": by_label}
-
-
-def _checked_segment_lists(segments: Any) -> list[list[Mapping[str, Any]]]:
-    """One checked list of segments per recording; a flat list is that of a single recording."""
-    if isinstance(segments, Sequence) and segments and all(isinstance(turns, (list, tuple)) for turns in segments):
-        return [check_segments(turns) for turns in segments]
-    return [check_segments(segments)]
 
 
 def _each(inputs: Any) -> Iterable[Any]:
