@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -87,7 +88,7 @@ class Answerer:
         speech = np.ones(len(scores), dtype=bool) if self.speech is None else self.speech
         bounds = [0, *(np.flatnonzero(np.diff(speech)) + 1).tolist(), len(speech)]
         spans = []
-        for first, last in zip(bounds, bounds[1:], strict=False):
+        for first, last in itertools.pairwise(bounds):
             start = first * recording.frame_samples
             end = recording.num_samples if last == len(speech) else last * recording.frame_samples
             if not speech[first]:
@@ -176,7 +177,7 @@ class Answerer:
         vectors = self.recording.frame_vectors
         if vectors is None or vectors.shape[1] < (self.embedding_width or 0):
             raise AudioEmotionError(
-                "This recording was heard without embeddings: give score_recording(return_embeddings=...) the width too."
+                "This recording was heard without embeddings: give score_recording(return_embeddings=...) too."
             )
         return vectors[:, : self.embedding_width]
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from transformers.utils import logging
 
+from .activity_audio_emotion import SpeechMeter
 from .decoding_audio_emotion import describe_source, iter_audio_blocks
 from .errors_audio_emotion import AudioDecodingError
-from .activity_audio_emotion import SpeechMeter
 from .scores_audio_emotion import ScoredRecording, pool_frames, prior_logits
 from .trust_audio_emotion import SignalMeter
 from .windows_audio_emotion import WindowPlan, blend_windows, iter_windows
@@ -86,7 +86,7 @@ class RecordingScorer:
         self.plan = WindowPlan(config.window_samples // config.frame_samples, config.frame_samples)
 
     def windows(self, source: Any, meters: Sequence[Any] = ()) -> Iterator[np.ndarray]:
-        """Decode one recording into the windows that the model hears, float32 `(num_samples,)`; meters `hear` it too."""
+        """Decode one recording into the windows that the model hears, float32 `(num_samples,)`; meters `hear` too."""
         return iter_windows(_overheard(iter_audio_blocks(source, self.sampling_rate), meters), self.plan)
 
     def score(

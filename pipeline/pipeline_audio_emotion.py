@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from transformers.pipelines.base import ChunkPipeline

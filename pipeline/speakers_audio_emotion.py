@@ -40,8 +40,9 @@ class RttmTurns(dict[str, Turns]):
                 self.setdefault(recording, []).append(turn)
             elif fields and not fields[0].startswith(";;") and fields[0] not in OTHER_RECORDS:
                 raise AudioEmotionError(
-                    f"{path}, line {number}: {fields[0]!r} is no RTTM record. A turn reads 'SPEAKER FILE CHANNEL START_S "
-                    "DURATION_S <NA> <NA> SPEAKER_NAME <NA> <NA>'."
+                    f"{path}, line {number}: {fields[0]!r} is no RTTM record. A turn reads 'SPEAKER FILE "
+                    "CHANNEL "
+                    "START_S DURATION_S <NA> <NA> SPEAKER_NAME <NA> <NA>'."
                 )
 
     def of(self, name: str) -> Turns:
@@ -80,9 +81,9 @@ def check_all_segments(segments: Any) -> list[Turns | RttmTurns]:
     Raises:
         AudioEmotionError: As `check_segments`.
     """
-    if isinstance(segments, (list, tuple)) and segments and not any(isinstance(item, Mapping) for item in segments):
-        if all(isinstance(item, (list, tuple)) or _is_diarization(item) for item in segments):
-            return [check_segments(turns) for turns in segments]
+    listed = isinstance(segments, (list, tuple)) and segments
+    if listed and all(isinstance(item, (list, tuple)) or _is_diarization(item) for item in segments):
+        return [check_segments(turns) for turns in segments]
     return [check_segments(segments)]
 
 

@@ -30,52 +30,45 @@ def viterbi_path(frame_scores: np.ndarray, switch_cost: float) -> np.ndarray:
     num_blocks = -(-num_frames // BLOCK_FRAMES)
     padded = np.zeros((num_blocks * BLOCK_FRAMES, num_labels))  # frames past the end gain nothing, change nothing
     padded[:num_frames] = gains
-    steps = padded.reshape(num_blocks, BLOCK_FRAMES, num_labels).swapaxes(0, 1)  # (step, block, label)
+    steps = np.ascontiguousarray(padded.reshape(num_blocks, BLOCK_FRAMES, num_labels).transpose(1, 2, 0))
+    # (step, label, block): numpy is quick along the long last axis
 
-    entering = _entering_scores(steps, switch_cost)
-    stays = np.empty(steps.shape, dtype=bool)  # (step, block, label)
-    best = np.empty(steps.shape[:2], dtype=np.int64)  # (step, block), the label to come from
-    totals = entering  # (block, label)
+    totals = _entering_scores(steps, switch_cost)  # (label, block)
+    stays = np.empty(steps.shape, dtype=bool)  # (step, label, block)
+    best = np.empty((BLOCK_FRAMES, num_blocks), dtype=np.int64)  # the label to come from
     for step, gain in enumerate(steps):
-        best[step] = totals.argmax(axis=1)
-        change = totals.max(axis=1, keepdims=True) - switch_cost
+        best[step] = totals.argmax(axis=0)
+        change = totals.max(axis=0) - switch_cost
         stays[step] = totals >= change
         totals = np.maximum(totals, change) + gain
-    frames_stay = stays.swapaxes(0, 1).reshape(-1, num_labels)[:num_frames]  # (num_frames, num_labels)
-    return _trace_back(
-        frames_stay, best.T.reshape(-1)[:num_frames], _last_totals(entering, steps, num_frames, switch_cost)
-    )
+        if step == (num_frames - 1) % BLOCK_FRAMES:
+            last_label = int(totals[:, -1].argmax())
+    frames_stay = stays.transpose(2, 0, 1).reshape(-1, num_labels)[:num_frames]  # (num_frames, num_labels)
+    return _trace_back(frames_stay, best.T.reshape(-1)[:num_frames], last_label)
 
 
 def _entering_scores(steps: np.ndarray, switch_cost: float) -> np.ndarray:
-    """Best total of each label just before each block: `(step, block, label)` -> `(block, label)`."""
-    _, num_blocks, num_labels = steps.shape
-    through = np.where(np.eye(num_labels, dtype=bool), 0.0, -np.inf)  # (first label, label)
-    through = np.repeat(through[None], num_blocks, axis=0)  # (block, first label, label)
-    for gain in steps:
-        change = through.max(axis=2, keepdims=True) - switch_cost
-        through = np.maximum(through, change) + gain[:, None]
-    entering = np.zeros((num_blocks, num_labels))
+    """Best total of each label just before each block: `(step, label, block)` -> `(label, block)`."""
+    _, num_labels, num_blocks = steps.shape
+    through = np.where(np.eye(num_labels, dtype=bool), 0.0, -np.inf)  # (label, first label)
+    through = np.repeat(through[:, :, None], num_blocks, axis=2)  # (label, first label, block)
+    for gain in steps if num_blocks > 1 else []:
+        change = through.max(axis=0) - switch_cost
+        np.maximum(through, change, out=through)
+        through += gain[:, None]
+    entering = np.zeros((num_labels, num_blocks))
     for block in range(1, num_blocks):
-        entering[block] = (entering[block - 1][:, None] + through[block - 1]).max(axis=0)
+        entering[:, block] = (entering[:, block - 1] + through[:, :, block - 1]).max(axis=1)
     return entering
 
 
-def _last_totals(entering: np.ndarray, steps: np.ndarray, num_frames: int, switch_cost: float) -> np.ndarray:
-    """Best total of each label after the last frame, `(label,)`."""
-    totals = entering[-1]
-    for gain in steps[: num_frames - (len(entering) - 1) * BLOCK_FRAMES, -1]:
-        totals = np.maximum(totals, totals.max() - switch_cost) + gain
-    return totals
-
-
-def _trace_back(stays: np.ndarray, best: np.ndarray, last_totals: np.ndarray) -> np.ndarray:
+def _trace_back(stays: np.ndarray, best: np.ndarray, last_label: int) -> np.ndarray:
     """Follow the path from its end, one run of equal labels at a time."""
     num_frames = len(stays)
     frames = np.arange(num_frames)[:, None]
     run_starts = np.maximum.accumulate(np.where(stays, 0, frames), axis=0)  # (num_frames, num_labels)
     path = np.empty(num_frames, dtype=np.int64)
-    end, label = num_frames, int(last_totals.argmax())
+    end, label = num_frames, last_label
     while end > 0:
         start = int(run_starts[end - 1, label])
         path[start:end] = label
