@@ -62,8 +62,8 @@ class RttmTurns(dict[str, Turns]):
 
 
 OTHER_RECORDS = {
-    "SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH", "FILLER", "EDIT", "SU", "IP", "CB", "A/P",
-    "SPKR-INFO",
+    "SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH", "FILLER", "EDIT", "SU", "IP", "CB",
+    "A/P", "SPKR-INFO",
 }  # fmt: skip
 """The other record types of NIST's RT-09 evaluation plan, appendix A."""
 
