@@ -100,7 +100,8 @@ def test_no_speech_at_all_is_the_prior(pipe: AudioEmotionPipeline) -> None:
     noise = 0.01 * np.random.default_rng(0).standard_normal(32000).astype(np.float32)
     answer = pipe(noise, vad=True, return_timestamps=True)
     assert "no_speech" in {warning["code"] for warning in answer["warnings"]}
-    assert {entry["score"] for entry in answer["scores"]} == pytest.approx(set(pipe.model.config.class_prior), abs=1e-5)
+    prior = sorted(pipe.model.config.class_prior, reverse=True)
+    assert [entry["score"] for entry in answer["scores"]] == pytest.approx(prior, abs=1e-5)
     assert [chunk["label"] for chunk in answer["chunks"]] == ["no_speech"]
 
 
@@ -130,3 +131,16 @@ def test_a_file_embedding_is_the_models_own(pipe: AudioEmotionPipeline, call_wav
         expected = pipe.model(**features).embeddings[0]
     expected = torch.nn.functional.normalize(expected, dim=0).numpy()
     np.testing.assert_allclose(pipe(call_wav, return_embeddings=True)["embedding"], expected, atol=1e-5)
+
+
+def test_intensities_keep_their_scores_without_speech(tiny_model_dir: Path) -> None:
+    other = AudioEmotionPipeline.from_pretrained(tiny_model_dir, device="cpu")
+    other.model.config.problem = "intensity"
+    noise = 0.01 * np.random.default_rng(0).standard_normal(32000).astype(np.float32)
+    gated = other(noise, vad=True, return_timestamps=True)
+    assert gated["scores"] == other(noise)
+    assert [chunk["label"] for chunk in gated["chunks"]] == ["no_speech"]
+    chunk = other(noise, return_timestamps=100.0)["chunks"][0]
+    values = np.array(list(chunk["scores"].values()))
+    binary = -values * np.log2(values) - (1 - values) * np.log2(1 - values)
+    assert chunk["entropy"] == pytest.approx(binary.mean())
