@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 from transformers.utils import logging
 
+from .activity_audio_emotion import SpeechMeter
 from .decoding_audio_emotion import describe_source, iter_audio_blocks
 from .errors_audio_emotion import AudioDecodingError
 from .prefetch_audio_emotion import prefetch
-from .scores_audio_emotion import ScoredRecording, pool_frames
+from .scores_audio_emotion import ScoredRecording, pool_frames, prior_logits
+from .trust_audio_emotion import SignalMeter
 from .windows_audio_emotion import WindowPlan, blend_windows, iter_windows
 
 MIN_DURATION_S = 0.025
@@ -59,6 +61,8 @@ class _Recording:
     num_windows: int = 0
     is_decoded: bool = False
     outputs: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
+    signal: SignalMeter | None = None
+    speech: SpeechMeter | None = None
 
     @property
     def is_scored(self) -> bool:
@@ -82,8 +86,10 @@ class RecordingScorer:
         config: The model's config (`window_samples`, `frame_samples`, `num_frames`).
         feature_extractor: Makes a batch of features from a list of waveforms.
         forward: Takes the features to `logits (batch, num_labels)`, `frame_logits (batch, num_frames, num_labels)` and
-            `frame_log_weights (batch, num_frames)`, float tensors on the CPU.
+            `frame_log_weights (batch, num_frames)`, float tensors on the CPU; where embeddings are wanted also
+            `frame_vectors (batch, num_frames, width)`.
         plan: How recordings are cut; by default into windows as long as the model hears.
+        vad: Whether a voice-activity gate listens as well.
     """
 
     def __init__(
@@ -92,16 +98,18 @@ class RecordingScorer:
         feature_extractor: Any,
         forward: Callable[[dict[str, Any]], dict[str, Any]],
         plan: WindowPlan | None = None,
+        vad: bool = False,
     ) -> None:
         self.config = config
         self.feature_extractor = feature_extractor
         self.forward = forward
+        self.vad = vad
         self.sampling_rate = int(feature_extractor.sampling_rate)
         self.plan = plan or WindowPlan(config.window_samples // config.frame_samples, config.frame_samples)
 
-    def windows(self, source: Any) -> Generator[np.ndarray, None, None]:
-        """Decode one recording into the windows that the model hears, float32 `(num_samples,)`."""
-        return iter_windows(iter_audio_blocks(source, self.sampling_rate), self.plan)
+    def windows(self, source: Any, meters: Sequence[Any] = ()) -> Generator[np.ndarray, None, None]:
+        """Decode one recording into the windows that the model hears, float32 `(num_samples,)`; meters `hear` too."""
+        return iter_windows(_overheard(iter_audio_blocks(source, self.sampling_rate), meters), self.plan)
 
     def score(
         self,
@@ -142,7 +150,10 @@ class RecordingScorer:
 
     def _numbered_windows(self, recording: _Recording, source: Any, num_ahead: int) -> Generator[_Window, None, None]:
         """Windows of one recording, `num_ahead` decoded beside the model; counts its samples on the way."""
-        for samples in self._windows_ahead(source, num_ahead):
+        recording.signal = SignalMeter(self.sampling_rate)
+        recording.speech = SpeechMeter() if self.vad else None
+        meters = [meter for meter in (recording.signal, recording.speech) if meter is not None]
+        for samples in self._windows_ahead(source, meters, num_ahead):
             num_heard = recording.num_samples
             start = self.plan.start_frame(recording.num_windows) * self.plan.frame_samples
             recording.num_samples = start + len(samples)
@@ -151,9 +162,9 @@ class RecordingScorer:
             yield _Window(recording, recording.num_windows - 1, samples, recording.num_samples - num_heard)
         recording.is_decoded = True
 
-    def _windows_ahead(self, source: Any, num_ahead: int) -> Iterator[np.ndarray]:
+    def _windows_ahead(self, source: Any, meters: Sequence[Any], num_ahead: int) -> Iterator[np.ndarray]:
         """The windows of `windows`; a recording of one window is not worth a thread."""
-        windows = self.windows(source)
+        windows = self.windows(source, meters)
         first = next(windows)
         yield first
         if len(first) == self.plan.end_frame(0) * self.plan.frame_samples:
@@ -167,7 +178,7 @@ class RecordingScorer:
 
         Returns:
             For each window `logits (num_labels,)`, `frame_logits (num_frames, num_labels)` and
-            `frame_log_weights (num_frames,)`, float32.
+            `frame_log_weights (num_frames,)`, float32, and `frame_vectors (num_frames, width)` where they are wanted.
         """
         features = self.feature_extractor(list(windows), sampling_rate=self.sampling_rate, return_tensors="pt")
         outputs = {name: tensor.numpy() for name, tensor in self.forward(dict(features)).items()}
@@ -179,8 +190,10 @@ class RecordingScorer:
                 "frame_logits": outputs["frame_logits"][row, :num_frames].copy(),
                 "frame_log_weights": outputs["frame_log_weights"][row, :num_frames].copy(),
             }
+            if "frame_vectors" in outputs:
+                answer["frame_vectors"] = outputs["frame_vectors"][row, :num_frames].copy()
             if self.is_unheard(samples):
-                answer["logits"] = answer["frame_logits"][:] = self._prior_logits()
+                answer["logits"] = answer["frame_logits"][:] = prior_logits(self.config)
                 answer["frame_log_weights"][:] = SILENCE_LOG_WEIGHT
             answers.append(answer)
         return answers
@@ -188,11 +201,6 @@ class RecordingScorer:
     def is_unheard(self, samples: np.ndarray) -> bool:
         """Whether a window is silent and so gets the prior; a model of intensities has none and keeps its answer."""
         return self.config.problem == "distribution" and float(np.abs(samples).max()) < SILENCE_PEAK
-
-    def _prior_logits(self) -> np.ndarray:
-        prior = self.config.class_prior or [1 / self.config.num_labels] * self.config.num_labels
-        logits: np.ndarray = (self.config.temperature * np.log(np.maximum(prior, 1e-12))).astype(np.float32)
-        return logits
 
     def _run(self, waiting: list[_Window], batch_size: int, on_progress: Callable[[float], None] | None) -> None:
         """Score the waiting windows, those of like length together, and empty the list."""
@@ -217,6 +225,12 @@ class RecordingScorer:
         outputs = [recording.outputs[index] for index in range(recording.num_windows)]
         frame_logits = blend_windows([output["frame_logits"] for output in outputs], self.plan)
         log_weights = blend_windows([output["frame_log_weights"][:, None] for output in outputs], self.plan)[:, 0]
+        vectors = None
+        if "frame_vectors" in outputs[0]:
+            vectors = blend_windows([output.pop("frame_vectors") for output in outputs], self.plan)
+        warnings = recording.signal.warnings() if recording.signal is not None else []
+        for warning in warnings:
+            logger.warning(f"{recording.name} [{warning['code']}]: {warning['message']}")
         alone = recording.num_windows == 1
         return ScoredRecording(
             name=recording.name,
@@ -226,4 +240,15 @@ class RecordingScorer:
             logits=outputs[0]["logits"] if alone else pool_frames(frame_logits, log_weights),
             frame_logits=frame_logits,
             frame_log_weights=log_weights,
+            frame_vectors=vectors,
+            speech_probabilities=None if recording.speech is None else recording.speech.probabilities(),
+            warnings=warnings,
         )
+
+
+def _overheard(blocks: Iterable[np.ndarray], meters: Sequence[Any]) -> Iterator[np.ndarray]:
+    """The same blocks, each heard by the meters as it passes."""
+    for block in blocks:
+        for meter in meters:
+            meter.hear(block)
+        yield block

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .export_audio_emotion import NO_SPEECH
+from .segments_audio_emotion import NO_SPEECH
 
 TICK_STEPS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 

@@ -15,11 +15,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .errors_audio_emotion import AudioEmotionError
+from .segments_audio_emotion import NO_SPEECH
 
 Results = Mapping[str, Mapping[str, Any]]
 
-NO_SPEECH = "no_speech"
-"""Label of a chunk in which nobody speaks."""
 CHUNK_COLUMNS = ("file", "start_s", "end_s", "speaker", "label", "score", "confidence", "peak_s", "entropy")
 """The columns of every table, in front of one `score_<label>` for each label; empty where a chunk lacks the value."""
 SCORE_PREFIX = "score_"

@@ -11,7 +11,7 @@ import numpy as np
 
 from .colors_audio_emotion import ink_on, label_colors
 from .columns_audio_emotion import ScoreColumns, clock, clock_ticks, score_columns, speakers_of
-from .export_audio_emotion import NO_SPEECH
+from .segments_audio_emotion import NO_SPEECH
 
 WIDTH, SCORES_HEIGHT, LANE_HEIGHT, CLOCK_HEIGHT, NAMES_WIDTH = 720, 96, 20, 18, 84
 MAX_COLUMNS = 240

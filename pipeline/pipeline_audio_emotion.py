@@ -7,32 +7,33 @@ blends them back, `scores` and `segments` shape the answer.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 from transformers.pipelines.base import ChunkPipeline
+from transformers.utils import logging
 
+from .activity_audio_emotion import check_threshold
+from .answers_audio_emotion import NO_SPEECH_WARNING, Answerer, shape_answer, with_speech
 from .batching_audio_emotion import BUCKET_BATCHES, RecordingScorer
+from .decoding_audio_emotion import describe_source
 from .errors_audio_emotion import AudioEmotionError
-from .scores_audio_emotion import ScoredRecording, ScoreRule, make_score_rule
-from .segments_audio_emotion import (
-    Span,
-    check_segments,
-    check_window,
-    spans_from_frames,
-    spans_from_segments,
-    spans_of_length,
-)
+from .scores_audio_emotion import ScoredRecording, make_score_rule, prior_logits
+from .segments_audio_emotion import NO_SPEECH, Smoothing, check_window
+from .speakers_audio_emotion import RttmTurns, check_all_segments
 from .timeline_audio_emotion import EmotionTimeline
 from .windows_audio_emotion import WindowPlan
 
 MODEL_TYPE = "emotion_whisper"
+SMOOTHING_OPTIONS = tuple(field.name for field in dataclasses.fields(Smoothing))
+
+logger = logging.get_logger(__name__)
 
 
 class AudioEmotionPipeline(ChunkPipeline):
@@ -153,15 +154,21 @@ class AudioEmotionPipeline(ChunkPipeline):
                 - top_k (`int`): Keep so many of the `scores` of the recording; chunks keep all.
                 - labels (`list[str]`): Keep these, renormalised among themselves.
                 - prior (`"train"`, `"uniform"` or `dict[str, float]`): How likely each label is beforehand.
-                - segments (`list[dict]`): Score these turns, `{"start", "end", "speaker"}` in seconds, as chunks. With
-                  a list of recordings, one such list for each.
+                - switch_cost_s, min_chunk_s, hysteresis (`float`): How changes of label are smoothed; see `Smoothing`.
+                - segments: Score these turns as chunks: a list of `{"start", "end", "speaker"}` in seconds, the path of
+                  an `.rttm` file, a DataFrame or a pyannote Annotation. With a list of recordings, one for each; an
+                  RTTM file is matched by the recordings' stems.
+                - vad (`bool` or `float`): Leave out what is no speech; a number is the speech threshold.
+                - return_embeddings (`bool` or `int`): Add L2-normalised embeddings of this width; True is the widest.
                 - on_progress (`Callable[[float], None]`): Called with the seconds of audio just scored.
 
         Returns:
-            A list of `{"label", "score"}`, the strongest first; with `return_timestamps` or `segments`
-            `{"scores", "chunks": [{"timestamp": (start_s, end_s), "label", "score", "scores"}]}`; with `"frame"`
-            `{"scores", "frames": float32 (num_frames, num_labels), "frame_period_s", "labels"}`. Both are dictionaries
-            that can also `plot`, `save` and `to_dataframe` themselves (`EmotionTimeline`).
+            A list of `{"label", "score"}`, the strongest first; with `return_timestamps`, `segments` or
+            `return_embeddings` a dictionary of `scores`, `entropy` (0..1) and `warnings`, and of `chunks`
+            (`{"timestamp": (start_s, end_s), "label", "score", "confidence", "peak_s", "entropy", "scores"}` each), or
+            for `"frame"` of `frames` float32 `(num_frames, num_labels)`, `frame_period_s` and `labels`. `segments` add
+            `speakers`, `return_embeddings` adds `embedding` (frames: `embeddings`). docs/analysis.md tells it all. The
+            dictionary is an `EmotionTimeline`, which can also `plot`, `save` and `to_dataframe` itself.
 
         Raises:
             AudioDecodingError: If audio cannot be read, is shorter than 25 ms, or is not finite.
@@ -181,7 +188,8 @@ class AudioEmotionPipeline(ChunkPipeline):
         **options: Any,
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Check what the caller passed, before any work; other keys stay unset, so that a call keeps the pipeline's."""
-        known = ("return_timestamps", "top_k", "labels", "prior", "segments")
+        known = ("return_timestamps", "top_k", "labels", "prior", "segments", "vad", "return_embeddings")
+        known += SMOOTHING_OPTIONS
         unknown = [name for name in options if name not in known]
         if unknown:
             raise AudioEmotionError(f"Unknown options {unknown}. The audio-emotion pipeline takes {list(known)}.")
@@ -194,7 +202,10 @@ class AudioEmotionPipeline(ChunkPipeline):
         if "labels" in options or "prior" in options:
             make_score_rule(config, options.get("labels"), options.get("prior", "train"))
         if options.get("segments") is not None:
-            options["segments"] = _checked_segment_lists(options["segments"])
+            options["segments"] = check_all_segments(options["segments"])
+        Smoothing(**{name: options[name] for name in SMOOTHING_OPTIONS if name in options})
+        check_threshold(options.get("vad"))
+        self._embedding_width(options.get("return_embeddings"))
         return {}, {} if on_progress is None else {"on_progress": on_progress}, options
 
     def get_iterator(
@@ -212,19 +223,28 @@ class AudioEmotionPipeline(ChunkPipeline):
         make_score_rule(self.model.config, options.get("labels"), options.get("prior", "train"))
         if segments is None:
             segments = itertools.repeat(None)
+        elif len(segments) == 1 and isinstance(segments[0], RttmTurns):
+            for source in inputs if isinstance(inputs, list) else []:
+                segments[0].of(describe_source(source))
+            segments = itertools.repeat(segments[0])
         elif not isinstance(inputs, list) or len(inputs) != len(segments):
             raise AudioEmotionError("segments belong to recordings: give one list of segments per recording of a list.")
         # A list may be read ahead to sort by length; a stream only as far as one batch needs.
         look_ahead = batch_size if batch_size == 1 or not isinstance(inputs, list) else batch_size * BUCKET_BATCHES
-        recordings = self.make_scorer().score(_each(inputs), batch_size, look_ahead, **forward_params)
+        scorer = self.make_scorer(None, options.get("vad"), options.get("return_embeddings"))
+        recordings = scorer.score(_each(inputs), batch_size, look_ahead, **forward_params)
         return (
             self.postprocess(recording, segments=turns, **options)
             for recording, turns in zip(recordings, segments, strict=False)
         )
 
-    def make_scorer(self, plan: WindowPlan | None = None) -> RecordingScorer:
+    def make_scorer(
+        self, plan: WindowPlan | None = None, vad: bool | float | None = None, return_embeddings: Any = None
+    ) -> RecordingScorer:
         """What takes recordings through the model, cut by `plan`; by default into windows as long as it hears."""
-        return RecordingScorer(self.model.config, self.feature_extractor, self.forward, plan)
+        forward = functools.partial(self.forward, embedding_width=self._embedding_width(return_embeddings))
+        has_gate = check_threshold(vad) is not None
+        return RecordingScorer(self.model.config, self.feature_extractor, forward, plan, has_gate)
 
     def score_recordings(
         self,
@@ -232,6 +252,8 @@ class AudioEmotionPipeline(ChunkPipeline):
         batch_size: int = 1,
         on_progress: Callable[[float], None] | None = None,
         plan: WindowPlan | None = None,
+        vad: bool | float | None = None,
+        return_embeddings: int | bool | None = None,
     ) -> Iterator[ScoredRecording]:
         """Hear recordings as `score_recording` does, windows of like length in one batch.
 
@@ -239,39 +261,36 @@ class AudioEmotionPipeline(ChunkPipeline):
             sources: Any inputs of a call; read ahead by a few batches.
             batch_size: Windows per forward pass; changes no score.
             on_progress: Called with the seconds of audio just scored.
-            plan: How recordings are cut.
+            plan: How recordings are cut; that of an `EmotionStream` gives the frames of the stream.
+            vad: As in a call: the gate listens, and `postprocess(vad=...)` may use it.
+            return_embeddings: As in a call; `postprocess` may ask for this width or a smaller one.
 
         Returns:
             The logits of each recording's frames, in the order of the sources.
         """
         look_ahead = batch_size if batch_size == 1 else batch_size * BUCKET_BATCHES
-        return self.make_scorer(plan).score(sources, batch_size, look_ahead, on_progress)
+        return self.make_scorer(plan, vad, return_embeddings).score(sources, batch_size, look_ahead, on_progress)
 
-    def score_recording(
-        self,
-        source: Any,
-        batch_size: int = 1,
-        on_progress: Callable[[float], None] | None = None,
-        plan: WindowPlan | None = None,
-    ) -> ScoredRecording:
+    def score_recording(self, source: Any, *args: Any, **kwargs: Any) -> ScoredRecording:
         """Hear one recording; `postprocess` then answers it in several shapes without hearing it again.
 
         Args:
             source: Any single input of a call.
-            batch_size: Windows per forward pass.
-            on_progress: Called with the seconds of audio just scored.
-            plan: How it is cut; that of an `EmotionStream` gives the frames of the stream.
+            args: As in `score_recordings`.
+            kwargs: As in `score_recordings`.
 
         Returns:
             The logits of its frames.
         """
-        return next(self.score_recordings([source], batch_size, on_progress, plan))
+        return next(self.score_recordings([source], *args, **kwargs))
 
     def preprocess(self, input_: Any, **preprocess_parameters: Any) -> Any:
         """Decode one input; an iterator of its windows, float32 `(num_samples,)`."""
         return self.make_scorer().windows(input_)
 
-    def _forward(self, input_tensors: dict[str, Any], **forward_parameters: Any) -> Any:
+    def _forward(
+        self, input_tensors: dict[str, Any], embedding_width: int | None = None, **forward_parameters: Any
+    ) -> Any:
         features = {
             name: tensor.to(self.dtype) if tensor.is_floating_point() else tensor
             for name, tensor in input_tensors.items()
@@ -283,7 +302,10 @@ class AudioEmotionPipeline(ChunkPipeline):
                 f"The model's head has {num_scores} outputs and its config names {num_labels} labels. Load an adapter "
                 "with new labels through pipeline(model=ADAPTER) or model.load_adapter(ADAPTER), which bring them."
             )
-        return {name: outputs[name].float() for name in ("logits", "frame_logits", "frame_log_weights")}
+        answer = {name: outputs[name].float() for name in ("logits", "frame_logits", "frame_log_weights")}
+        if embedding_width is not None:
+            answer["frame_vectors"] = outputs["frame_vectors"][..., :embedding_width].float()
+        return answer
 
     def postprocess(  # type: ignore[override]  # the options by name, where the base class has any
         self,
@@ -292,30 +314,40 @@ class AudioEmotionPipeline(ChunkPipeline):
         top_k: int | None = None,
         labels: Sequence[str] | None = None,
         prior: str | Mapping[str, float] = "train",
-        segments: Sequence[Mapping[str, Any]] | None = None,
+        segments: Sequence[Mapping[str, Any]] | RttmTurns | None = None,
+        vad: bool | float | None = None,
+        return_embeddings: int | bool | None = None,
+        **smoothing: float,
     ) -> Any:
         """Shape a `ScoredRecording` into the answer that `__call__` describes."""
         recording: ScoredRecording = model_outputs
-        rule = make_score_rule(self.model.config, labels, prior)
-        scores = _ranked(rule.scores(recording.logits), rule.labels)[:top_k]
-        if segments is None and return_timestamps is False:
-            return scores
-        timing = (recording.num_samples, recording.frame_samples, recording.sampling_rate)
-        if segments is not None:
-            spans = spans_from_segments(segments, *timing, recording.name)
-        elif return_timestamps == "frame":
-            frames = {
-                "frames": rule.scores(recording.frame_logits).astype(np.float32),
-                "frame_period_s": recording.frame_samples / recording.sampling_rate,
-                "labels": list(rule.labels),
-            }
-            return EmotionTimeline({"scores": scores, **frames}, recording.name, recording.duration_s)
-        elif return_timestamps is True:
-            spans = spans_from_frames(rule.scores(recording.frame_logits), *timing)
-        else:
-            spans = spans_of_length(float(return_timestamps), *timing)
-        chunks = [_chunk(recording, rule, span) for span in spans]
-        return EmotionTimeline({"scores": scores, "chunks": chunks}, recording.name, recording.duration_s)
+        config = self.model.config
+        if isinstance(segments, RttmTurns):
+            segments = segments.of(recording.name)
+        nothing = None if config.problem == "intensity" else prior_logits(config)
+        answerer = Answerer(
+            recording,
+            make_score_rule(config, labels, prior),
+            nothing,
+            embedding_width=self._embedding_width(return_embeddings),
+        )
+        answerer = with_speech(answerer, check_threshold(vad))
+        if answerer.speech is not None and not answerer.speech.any():
+            logger.warning(f"{recording.name} [{NO_SPEECH}]: {NO_SPEECH_WARNING['message']}")
+        answer = shape_answer(answerer, return_timestamps, top_k, segments, Smoothing(**smoothing))
+        return EmotionTimeline(answer, recording.name, recording.duration_s) if isinstance(answer, dict) else answer
+
+    def _embedding_width(self, return_embeddings: Any) -> int | None:
+        """Width that is asked for; None for no embeddings."""
+        if return_embeddings is None or return_embeddings is False:
+            return None
+        widths = list(self.model.config.nesting_dims)
+        width = widths[-1] if return_embeddings is True else return_embeddings
+        if width not in widths:
+            raise AudioEmotionError(
+                f"return_embeddings is {width!r}; this model has embeddings of the widths {widths}."
+            )
+        return int(width)
 
 
 # What `save_pretrained` writes into config.json, so that a saved repo brings this task along.
@@ -344,29 +376,6 @@ def _cpu_only(device: Any) -> torch.device:
     if device is None or device == -1 or str(device) == "cpu":
         return torch.device("cpu")
     raise AudioEmotionError(f"backend='onnx' runs on the CPU; device is {device!r}. Leave it out, or use 'torch'.")
-
-
-def _ranked(scores: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
-    order = np.argsort(-scores, kind="stable")
-    return [{"label": labels[index], "score": float(scores[index])} for index in order]
-
-
-def _chunk(recording: ScoredRecording, rule: ScoreRule, span: Span) -> dict[str, Any]:
-    scores = rule.scores(recording.pool(span.start, span.end))
-    best = int(scores.argmax())
-    timestamp = (span.start / recording.sampling_rate, span.end / recording.sampling_rate)
-    chunk: dict[str, Any] = {"timestamp": timestamp}
-    if span.speaker is not None:
-        chunk["speaker"] = span.speaker
-    by_label = {label: float(score) for label, score in zip(rule.labels, scores, strict=True)}
-    return chunk | {"label": rule.labels[best], "score": float(scores[best]), "scores": by_label}
-
-
-def _checked_segment_lists(segments: Any) -> list[list[Mapping[str, Any]]]:
-    """One checked list of segments per recording; a flat list is that of a single recording."""
-    if isinstance(segments, Sequence) and segments and all(isinstance(turns, (list, tuple)) for turns in segments):
-        return [check_segments(turns) for turns in segments]
-    return [check_segments(segments)]
 
 
 def _each(inputs: Any) -> Iterable[Any]:

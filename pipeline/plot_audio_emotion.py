@@ -13,7 +13,7 @@ from .colors_audio_emotion import OKABE_ITO, ink_on, label_colors
 from .columns_audio_emotion import ScoreColumns, clock_ticks, score_columns, speakers_of
 from .decoding_audio_emotion import iter_audio_blocks
 from .errors_audio_emotion import AudioEmotionError
-from .export_audio_emotion import NO_SPEECH
+from .segments_audio_emotion import NO_SPEECH
 
 try:
     import matplotlib as mpl

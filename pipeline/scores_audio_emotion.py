@@ -15,6 +15,9 @@ from .errors_audio_emotion import AudioEmotionError
 PRIOR_FLOOR = 1e-3
 """Least training share that a changed prior divides by: a class hardly trained on is not blown up."""
 
+SPEECH_HOP_SAMPLES = 512
+"""Samples per answer of the voice-activity gate."""
+
 
 @dataclass(frozen=True)
 class ScoredRecording:
@@ -28,6 +31,9 @@ class ScoredRecording:
         logits: float32 `(num_labels,)`, pooled over the recording.
         frame_logits: float32 `(num_frames, num_labels)`.
         frame_log_weights: float32 `(num_frames,)`, log of each frame's weight in any pooling, not normalised.
+        frame_vectors: float32 `(num_frames, width)`, where embeddings were asked for.
+        speech_probabilities: float32 `(num_hops,)`, one per 32 ms, where a voice-activity gate listened.
+        warnings: `{"code", "message"}` of what speaks against the scores.
     """
 
     name: str
@@ -37,32 +43,50 @@ class ScoredRecording:
     logits: np.ndarray
     frame_logits: np.ndarray
     frame_log_weights: np.ndarray
+    frame_vectors: np.ndarray | None = None
+    speech_probabilities: np.ndarray | None = None
+    warnings: Sequence[Mapping[str, str]] = ()
 
     @property
     def duration_s(self) -> float:
         """Length of the recording, in seconds."""
         return self.num_samples / self.sampling_rate
 
-    def pool(self, start: int, end: int) -> np.ndarray:
-        """Logits of the samples from `start` to `end`: the weighted mean over their frames, at least one.
+    def frames_in(self, start: int, end: int) -> np.ndarray:
+        """Indices of the frames of the samples from `start` to `end`, at least one.
 
         Args:
             start: First sample.
             end: Sample after the last.
 
         Returns:
-            float64 array `(num_labels,)`.
+            int64 array `(num_frames,)`.
         """
         first = min(nearest_frame(start, self.frame_samples), len(self.frame_logits) - 1)
         last = max(nearest_frame(end, self.frame_samples), first + 1)
-        return pool_frames(self.frame_logits[first:last], self.frame_log_weights[first:last])
+        return np.arange(first, min(last, len(self.frame_logits)))
+
+    def pool(self, frames: np.ndarray) -> np.ndarray:
+        """Logits of some frames, given by index: their weighted mean, float64 `(num_labels,)`."""
+        return pool_frames(self.frame_logits[frames], self.frame_log_weights[frames])
+
+    def speech_probabilities_in(self, start: int, end: int) -> np.ndarray:
+        """What the gate heard from sample `start` to `end`, at least one probability."""
+        probabilities = np.zeros(1, np.float32) if self.speech_probabilities is None else self.speech_probabilities
+        first = min(start // SPEECH_HOP_SAMPLES, len(probabilities) - 1)
+        return probabilities[first : max(first + 1, end // SPEECH_HOP_SAMPLES)]
 
 
 def pool_frames(frame_logits: np.ndarray, frame_log_weights: np.ndarray) -> np.ndarray:
     """Mean of frame logits `(num_frames, num_labels)` under the softmax of their log-weights -> `(num_labels,)`."""
-    weights = np.exp(frame_log_weights.astype(np.float64) - frame_log_weights.max())
-    pooled: np.ndarray = weights @ frame_logits.astype(np.float64) / weights.sum()
+    pooled: np.ndarray = pool_weights(frame_log_weights) @ frame_logits.astype(np.float64)
     return pooled
+
+
+def pool_weights(frame_log_weights: np.ndarray) -> np.ndarray:
+    """Softmax of log-weights `(num_frames,)`, float64."""
+    weights = np.exp(frame_log_weights.astype(np.float64) - frame_log_weights.max())
+    return weights / weights.sum()  # type: ignore[no-any-return]
 
 
 def nearest_frame(sample: int, frame_samples: int) -> int:
@@ -101,6 +125,26 @@ class ScoreRule:
         exponents = np.exp(calibrated - calibrated.max(axis=-1, keepdims=True))
         distribution: np.ndarray = exponents / exponents.sum(axis=-1, keepdims=True)
         return distribution
+
+    def entropy(self, scores: np.ndarray) -> float:
+        """How undecided scores `(len(labels),)` are: 0 for certain, 1 for no idea.
+
+        The Shannon entropy over its maximum; for intensities the mean over labels of each one's binary entropy.
+        """
+        if self.independent:
+            return float(np.mean(_surprise(scores) + _surprise(1 - scores)) / np.log(2))
+        return float(_surprise(scores).sum() / np.log(len(scores))) if len(scores) > 1 else 0.0
+
+
+def _surprise(scores: np.ndarray) -> np.ndarray:
+    return -scores * np.log(np.maximum(scores, 1e-300))
+
+
+def prior_logits(config: Any) -> np.ndarray:
+    """Logits that score as the training prior, float32 `(num_labels,)`."""
+    prior = config.class_prior or [1 / config.num_labels] * config.num_labels
+    logits: np.ndarray = (config.temperature * np.log(np.maximum(prior, 1e-12))).astype(np.float32)
+    return logits
 
 
 def make_score_rule(

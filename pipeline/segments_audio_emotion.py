@@ -4,55 +4,99 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .errors_audio_emotion import AudioEmotionError
+from .viterbi_audio_emotion import SCORE_FLOOR, viterbi_path
 
-SMOOTHING_S = 0.5
-"""Frame scores are averaged over this long before their labels are compared."""
+SWITCH_COST_S = 0.5
+"""Default price of a change of label; chosen by `python -m benchmarks.segmentation`."""
+NO_SPEECH = "no_speech"
+"""Label of a chunk in which the voice-activity gate heard nobody speak."""
 MIN_CHUNK_S = 0.5
-"""A label that lasts for less joins the chunk before it."""
+"""A label that lasts for less joins the chunk before it; chosen by the same command."""
+HYSTERESIS = 0.0
+"""By how much a new label must lead the one before; chosen by the same command."""
 
 
 class Span(NamedTuple):
-    """A stretch of a recording, in samples; `speaker` where a diarisation names one."""
+    """A stretch of a recording, in samples; `speaker` where a diarisation names one, `speech` where a gate heard it."""
 
     start: int
     end: int
     speaker: str | None = None
+    speech: bool = True
 
 
-def spans_from_frames(frame_scores: np.ndarray, num_samples: int, frame_samples: int, sampling_rate: int) -> list[Span]:
-    """Cut where the strongest label changes for good.
+@dataclass(frozen=True)
+class Smoothing:
+    """How frame scores become chunks.
 
-    Scores are smoothed by a moving average, each frame takes its strongest label, and runs shorter than `MIN_CHUNK_S`
-    join the run before them.
+    Attributes:
+        switch_cost_s: Price of a change of label: the new label must be e (2.7) times as likely as the old one for so
+            many seconds, or e squared times for half as long.
+        min_chunk_s: A label that lasts for less joins the chunk before it.
+        hysteresis: A chunk whose mean score leads that of the label before it by less joins it.
+    """
+
+    switch_cost_s: float = SWITCH_COST_S
+    min_chunk_s: float = MIN_CHUNK_S
+    hysteresis: float = HYSTERESIS
+
+    def __post_init__(self) -> None:
+        for name, upper in (("switch_cost_s", math.inf), ("min_chunk_s", math.inf), ("hysteresis", 1.0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= upper:
+                limits = "at least 0" if upper == math.inf else f"from 0 to {upper:g}"
+                raise AudioEmotionError(f"{name} is {value!r}; give a number {limits}.")
+
+
+def spans_from_frames(
+    frame_scores: np.ndarray,
+    num_samples: int,
+    frame_samples: int,
+    sampling_rate: int,
+    smoothing: Smoothing | None = None,
+) -> list[Span]:
+    """Cut where the label changes for good.
+
+    The labels are the Viterbi path through the frame scores (`viterbi_path`); runs shorter than `min_chunk_s` and
+    changes with less of a lead than `hysteresis` join the run before them.
 
     Args:
         frame_scores: float `(num_frames, num_labels)`.
         num_samples: Length of the recording, in samples.
         frame_samples: Samples per frame.
         sampling_rate: Samples per second.
+        smoothing: Switching cost, minimum length, hysteresis; None takes the defaults.
 
     Returns:
         Spans that tile the recording.
     """
+    smoothing = smoothing or Smoothing()
     frames_per_s = sampling_rate / frame_samples
-    winners = _moving_average(frame_scores, round(SMOOTHING_S * frames_per_s)).argmax(axis=1)
-    changes = np.flatnonzero(np.diff(winners)) + 1
-    starts = [0, *changes.tolist()]
-    ends = [*changes.tolist(), len(winners)]
+    path = viterbi_path(
+        frame_scores, min(smoothing.switch_cost_s * frames_per_s, -np.log(SCORE_FLOOR) * len(frame_scores))
+    )
+    changes = np.flatnonzero(np.diff(path)) + 1
+    starts = np.concatenate([[0], changes])
+    lengths = np.diff(np.concatenate([starts, [len(path)]]))
+    means = np.add.reduceat(frame_scores, starts, axis=0) / lengths[:, None]  # (num_runs, num_labels)
     bounds = [0]
     label = None
-    for start, end in zip(starts, ends, strict=True):
-        if end - start < MIN_CHUNK_S * frames_per_s:
+    for start, length, mean in zip(starts.tolist(), lengths.tolist(), means, strict=True):
+        winner = path[start]
+        if length < smoothing.min_chunk_s * frames_per_s:
             continue
-        if label is not None and winners[start] != label:
+        if label is not None:
+            if winner == label or mean[winner] - mean[label] < smoothing.hysteresis:
+                continue
             bounds.append(start * frame_samples)
-        label = winners[start]
+        label = winner
     return _tile(bounds, num_samples)
 
 
@@ -69,8 +113,8 @@ def spans_of_length(window_s: float, num_samples: int, frame_samples: int, sampl
         Spans that tile the recording; each bound is rounded on its own, so nothing drifts.
 
     Example:
-        >>> spans_of_length(0.5, 16200, 320, 16000)
-        [Span(start=0, end=8000, speaker=None), Span(start=8000, end=16200, speaker=None)]
+        >>> [(span.start, span.end) for span in spans_of_length(0.5, 16200, 320, 16000)]
+        [(0, 8000), (8000, 16200)]
     """
     num_windows = max(1, math.ceil((num_samples - frame_samples) / (window_s * sampling_rate)))
     return _tile([round(index * window_s * sampling_rate) for index in range(num_windows)], num_samples)
@@ -88,37 +132,6 @@ def check_window(window_s: Any, frame_period_s: float) -> float:
         f"return_timestamps is {window_s!r}; give True for segments, 'frame' for every frame, or a window in seconds "
         f"of at least {frame_period_s} (one frame)."
     )
-
-
-def check_segments(segments: Any) -> list[Mapping[str, Any]]:
-    """Check what can be checked of `segments` before the audio is heard.
-
-    Args:
-        segments: A sequence of mappings with `start` and `end` in seconds, and optionally `speaker`.
-
-    Returns:
-        The segments, as a list.
-
-    Raises:
-        AudioEmotionError: If one lacks a bound, begins before 0, or ends before it begins.
-    """
-    if isinstance(segments, (str, Mapping)) or not isinstance(segments, Sequence):
-        raise AudioEmotionError(
-            f"segments must be a list of {{'start', 'end', 'speaker'}}, got {type(segments).__name__}."
-        )
-    for index, segment in enumerate(segments):
-        if not isinstance(segment, Mapping) or not {"start", "end"} <= segment.keys():
-            raise AudioEmotionError(
-                f"segments[{index}] is {segment!r}; give a mapping with 'start' and 'end' in seconds."
-            )
-        start, end = segment["start"], segment["end"]
-        if not all(isinstance(bound, Real) and math.isfinite(bound) for bound in (start, end)):
-            raise AudioEmotionError(f"segments[{index}] has start {start!r} and end {end!r}; give seconds as numbers.")
-        if start < 0 or end <= start:
-            raise AudioEmotionError(
-                f"segments[{index}] goes from {start} s to {end} s; a segment begins at 0 or later and ends after that."
-            )
-    return list(segments)
 
 
 def spans_from_segments(
@@ -148,20 +161,9 @@ def spans_from_segments(
                 f"{num_samples / sampling_rate:.3f} s. Give segments within the recording."
             )
         speaker = segment.get("speaker")
-        spans.append(Span(start, min(end, num_samples), None if speaker is None else str(speaker)))
+        spans.append(Span(start, min(max(end, start + 1), num_samples), None if speaker is None else str(speaker)))
     return spans
 
 
 def _tile(starts: list[int], num_samples: int) -> list[Span]:
     return [Span(start, end) for start, end in zip(starts, [*starts[1:], num_samples], strict=True)]
-
-
-def _moving_average(values: np.ndarray, width: int) -> np.ndarray:
-    """Centred mean over `width` frames, over fewer at both ends: `(num_frames, num_labels)` -> the same shape."""
-    num_frames = len(values)
-    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
-    frames = np.arange(num_frames)
-    first = np.maximum(frames - width // 2, 0)
-    last = np.minimum(frames + width // 2 + 1, num_frames)
-    means: np.ndarray = (sums[last] - sums[first]) / (last - first)[:, None]
-    return means

@@ -75,7 +75,7 @@ def test_any_rate_and_channels(
 
 def test_frames(pipe: AudioEmotionPipeline, call_wav: Path) -> None:
     answer = pipe(call_wav, return_timestamps="frame")
-    assert set(answer) == {"scores", "frames", "frame_period_s", "labels"}
+    assert set(answer) == {"scores", "entropy", "warnings", "frames", "frame_period_s", "labels"}
     assert answer["labels"] == EMOTIONS
     assert answer["frame_period_s"] == 0.02
     assert answer["frames"].dtype == np.float32
@@ -91,14 +91,16 @@ def test_chunks_tile_the_recording(
 ) -> None:
     samples = speech(duration_s)
     answer = pipe(samples, return_timestamps=return_timestamps)
-    assert set(answer) == {"scores", "chunks"}
+    assert set(answer) == {"scores", "entropy", "warnings", "chunks"}
     bounds = [chunk["timestamp"] for chunk in answer["chunks"]]
     assert bounds[0][0] == 0.0
     assert bounds[-1][1] == len(samples) / 16000
     assert all(before[1] == after[0] for before, after in itertools.pairwise(bounds))
     assert all(start < end for start, end in bounds)
     for chunk in answer["chunks"]:
-        assert list(chunk) == ["timestamp", "label", "score", "scores"]
+        assert list(chunk) == ["timestamp", "label", "score", "confidence", "peak_s", "entropy", "scores"]
+        assert chunk["timestamp"][0] <= chunk["peak_s"] <= chunk["timestamp"][1]
+        assert 0 <= chunk["confidence"] <= 1 and 0 <= chunk["entropy"] <= 1
         assert sum(chunk["scores"].values()) == pytest.approx(1)
         assert chunk["scores"][chunk["label"]] == chunk["score"] == max(chunk["scores"].values())
 

@@ -1,22 +1,27 @@
 """Chunks tile a recording, follow its emotion, and refuse impossible bounds."""
 
 import itertools
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_emotion import AudioEmotionError
 from audio_emotion.pipeline.segments_audio_emotion import (
+    Smoothing,
     Span,
-    check_segments,
     check_window,
     spans_from_frames,
     spans_from_segments,
     spans_of_length,
 )
+from audio_emotion.pipeline.speakers_audio_emotion import RttmTurns, check_all_segments, check_segments
+from audio_emotion.pipeline.viterbi_audio_emotion import SCORE_FLOOR, viterbi_path
 
 
 def one_hot(winners: list[int]) -> np.ndarray:
@@ -88,9 +93,73 @@ def test_segments_out_of_range(segment: dict[str, float]) -> None:
         ([{"start": "0", "end": 1}], "seconds as numbers"),
         ([{"start": 0, "end": float("nan")}], "seconds as numbers"),
         ({"start": 0, "end": 1}, "must be a list"),
-        ("turns.rttm", "must be a list"),
+        ("turns.txt", "must be a list"),
+        ("gone.rttm", r"gone\.rttm cannot be read"),
+        (pd.DataFrame({"begin": [0]}), r"without the columns \['start', 'end'\]"),
     ],
 )
 def test_bad_segments(segments: Any, match: str) -> None:
     with pytest.raises(AudioEmotionError, match=match):
         check_segments(segments)
+
+
+def plain_viterbi(scores: np.ndarray, cost: float) -> float:
+    """The best total of any path, by the textbook's recursion over pairs of labels."""
+    gains = np.log(np.maximum(scores, SCORE_FLOOR))
+    change = cost * (1 - np.eye(scores.shape[1]))
+    totals = gains[0]
+    for gain in gains[1:]:
+        totals = (totals[:, None] - change).max(axis=0) + gain
+    return float(totals.max())
+
+
+@given(st.integers(1, 600), st.integers(1, 5), st.floats(0, 30), st.integers(0, 2**31))
+@settings(max_examples=25, deadline=None)
+def test_no_path_is_better(num_frames: int, num_labels: int, cost: float, seed: int) -> None:
+    scores = np.random.default_rng(seed).dirichlet(np.full(num_labels, 0.5), num_frames)
+    path = viterbi_path(scores, cost)
+    total = (
+        np.log(np.maximum(scores, SCORE_FLOOR))[np.arange(num_frames), path].sum() - cost * (np.diff(path) != 0).sum()
+    )
+    assert total == pytest.approx(plain_viterbi(scores, cost), abs=1e-6)
+
+
+def test_hysteresis_wants_a_lead() -> None:
+    scores = np.array([[0.6, 0.4]] * 200 + [[0.4, 0.6]] * 200)
+    assert len(spans_from_frames(scores, 128_000, 320, 16000, Smoothing(hysteresis=0.1))) == 2
+    assert len(spans_from_frames(scores, 128_000, 320, 16000, Smoothing(hysteresis=0.3))) == 1
+
+
+@pytest.mark.parametrize("option", ["switch_cost_s", "min_chunk_s", "hysteresis"])
+@pytest.mark.parametrize("value", [-0.1, float("nan"), "1", None, True])
+def test_bad_smoothing(option: str, value: Any) -> None:
+    with pytest.raises(AudioEmotionError, match=option):
+        Smoothing(**{option: value})
+
+
+def test_rttm_by_stem_and_broken_lines(tmp_path: Path) -> None:
+    path = tmp_path / "turns.rttm"
+    path.write_text(
+        ";; two calls\nSPEAKER a 1 0.5 1.0 <NA> <NA> Ann <NA> <NA>\n\nSPEAKER b 1 0 2 <NA> <NA> Bo <NA> <NA>\n"
+    )
+    turns = check_segments(path)
+    assert isinstance(turns, RttmTurns)
+    assert turns.of("calls/a.wav") == [{"start": 0.5, "end": 1.5, "speaker": "Ann"}]
+    with pytest.raises(AudioEmotionError, match=r"no SPEAKER line names 'c'"):
+        turns.of("c.wav")
+    for broken in ("SPEAKER a 1 0.5", "SPEAKER a 1 x 1 <NA> <NA> A", "SPEAKER a 1 0 -1 <NA> <NA> A", "a,b"):
+        path.write_text(f";; comment\n{broken}\n")
+        with pytest.raises(AudioEmotionError, match=r"turns\.rttm, line 2"):
+            check_segments(path)
+
+
+def test_tables_and_annotations() -> None:
+    class Annotation:
+        def itertracks(self, yield_label: bool) -> Any:
+            assert yield_label
+            yield SimpleNamespace(start=0.0, end=1.0), "track", "A"
+
+    turns = [{"start": 0.0, "end": 1.0, "speaker": "A"}]
+    assert check_segments(pd.DataFrame(turns)) == check_segments(Annotation()) == turns
+    assert check_segments(pd.DataFrame(turns).assign(speaker=np.nan))[0]["speaker"] is None
+    assert check_all_segments([Annotation(), turns]) == [turns, turns]

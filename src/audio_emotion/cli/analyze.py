@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from audio_emotion.cli.options import comma_list, parse_prior
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -149,8 +151,8 @@ def analyze(
     file_format = _chosen_format(output_format, as_json, resume, out)
     options: dict[str, Any] = {
         "return_timestamps": True if window is None else window,
-        "labels": _comma_list(labels),
-        "prior": _parse_prior(prior),
+        "labels": comma_list(labels),
+        "prior": parse_prior(prior),
         "top_k": top_k,
     }
     given = {"segments": segments and str(segments), "switch_cost": switch_cost, "min_chunk": min_chunk}
@@ -238,19 +240,3 @@ def _check_options(model: str | None, options: dict[str, Any]) -> None:
     defaults = {"problem": "distribution", "class_prior": None, "temperature": 1.0}
     rule_config = SimpleNamespace(**{**defaults, **config, "id2label": names, "num_labels": len(names)})
     make_score_rule(rule_config, options["labels"], options["prior"])
-
-
-def _comma_list(values: list[str] | None) -> list[str] | None:
-    if values is None:
-        return None
-    return [label.strip() for value in values for label in value.split(",") if label.strip()]
-
-
-def _parse_prior(text: str) -> str | dict[str, float]:
-    if "=" not in text:
-        return text
-    pairs = [pair.partition("=") for pair in text.split(",")]
-    try:
-        return {label.strip(): float(share) for label, _, share in pairs}
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a list of label=share.", param_hint="--prior") from error

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from audio_emotion.cli.options import comma_list, parse_prior
+
 
 class Engine(str, Enum):
     """What the work runs on."""
@@ -95,7 +97,6 @@ def score(
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from audio_emotion.cli.analyze import _comma_list, _parse_prior
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.scoring.plan import make_plan
     from audio_emotion.scoring.ray_engine import Cluster
@@ -110,11 +111,11 @@ def score(
         raise typer.BadParameter("--workers, --cpus-per-worker, --gpus-per-worker and --address need --engine ray.")
     if window is not None and not chunks:
         raise typer.BadParameter("--window is the length of a chunk and needs --chunks.")
-    chosen = _comma_list(labels)
+    chosen = comma_list(labels)
     options = ScoringOptions(
         model=model,
         labels=None if chosen is None else tuple(chosen),
-        prior=_parse_prior(prior),
+        prior=parse_prior(prior),
         chunks=chunks,
         window_s=window,
         max_duration_s=max_duration,
