@@ -3,6 +3,7 @@
 import typer
 
 from audio_emotion.cli.analyze import analyze
+from audio_emotion.cli.calibrate import calibrate
 from audio_emotion.cli.convert import convert
 from audio_emotion.cli.corpora import corpora
 from audio_emotion.cli.evaluate import evaluate
@@ -16,6 +17,7 @@ app.command()(analyze)
 app.command()(train)
 app.command()(finetune)
 app.command()(predict)
+app.command()(calibrate)
 app.command()(evaluate)
 app.add_typer(corpora, name="corpora")
 app.command()(push)
