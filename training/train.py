@@ -43,6 +43,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         )
     set_seed(recipe.seed)
     training, validation = load_clips(recipe.data, "train"), load_clips(recipe.data, "validation")
+    _check_every_corpus_counts(training)
     model = build_model(recipe, training)
     extractor = EmotionWhisperFeatureExtractor(
         feature_size=model.model.encoder.num_mel_bins, level_normalization=recipe.model.level_normalization
@@ -66,6 +67,17 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         save_recipe(recipe, final / "recipe.yaml")
     loop.accelerator.wait_for_everyone()
     return final
+
+
+def _check_every_corpus_counts(clips: ClipTable) -> None:
+    """Refuse a corpus that would silently contribute nothing."""
+    counts = np.bincount(clips.corpus_index, minlength=len(clips.corpora))
+    empty = [name for name, count in zip(clips.corpora, counts, strict=True) if count == 0]
+    if empty:
+        raise RecipeError(
+            f"no clip of {', '.join(empty)} can be trained on: the train split is missing or empty, or label_mask is "
+            "all false in it. Look with `audio-emotion corpora check`, or take the corpus out of the recipe's data"
+        )
 
 
 def build_model(recipe: Recipe, clips: ClipTable) -> EmotionWhisperForAudioClassification:
