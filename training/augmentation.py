@@ -5,10 +5,13 @@ Every function takes a `numpy.random.Generator`, so that an item is the same whe
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
+import soundfile
 import soxr
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
+from scipy.signal import fftconvolve, istft, stft
 
 from audio_emotion.training.recipe import AugmentationRecipe
 
@@ -82,6 +85,62 @@ def add_reverb(waveform: Waveform, sampling_rate: int, rng: np.random.Generator)
     return np.asarray(fftconvolve(waveform, tail)[: len(waveform)], dtype=np.float32)
 
 
+def shift_pitch(waveform: Waveform, semitones: float) -> Waveform:
+    """Shift the pitch and keep length and tempo: a phase vocoder stretches, resampling makes it as long as before.
+
+    The phase vocoder is Flanagan and Golden's (Bell System Technical Journal 45, 1966), its frames 64 ms at 16 kHz.
+    """
+    factor = 2.0 ** (semitones / 12)
+    size, hop = 1024, 256
+    if len(waveform) < size:
+        return waveform
+    _, _, spectrum = stft(waveform, window="hann", nperseg=size, noverlap=size - hop)  # (num_bins, num_frames)
+    positions = np.arange(0, spectrum.shape[1] - 1, 1 / factor)
+    before = positions.astype(np.int64)
+    share = positions - before
+    magnitude = (1 - share) * np.abs(spectrum[:, before]) + share * np.abs(spectrum[:, before + 1])
+    phase = np.angle(spectrum)
+    expected = 2 * np.pi * hop * np.arange(spectrum.shape[0])[:, None] / size  # radians a hop, (num_bins, 1)
+    advance = np.diff(phase, axis=1) - expected
+    advance = expected + advance - 2 * np.pi * np.round(advance / (2 * np.pi))  # (num_bins, num_frames - 1)
+    steps = np.concatenate([phase[:, :1], advance[:, before[:-1]]], axis=1)
+    _, stretched = istft(
+        magnitude * np.exp(1j * np.cumsum(steps, axis=1)), window="hann", nperseg=size, noverlap=size - hop
+    )
+    shifted = soxr.resample(stretched.astype(np.float32), 16_000 * factor, 16_000, quality="MQ")[: len(waveform)]
+    return np.pad(shifted, (0, len(waveform) - len(shifted))).astype(np.float32)
+
+
+CODECS = (("OGG", "OPUS"), ("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III"))
+
+
+def round_trip(
+    waveform: Waveform, sampling_rate: int, rng: np.random.Generator, codec: tuple[str, str] | None = None
+) -> Waveform:
+    """Encode and decode with Opus, Vorbis or MP3 at a random quality, as recordings from phones and the web were.
+
+    Args:
+        waveform: `(num_samples,)`.
+        sampling_rate: in Hz, one that the codecs know.
+        rng: draws codec and quality.
+        codec: libsndfile's format and subtype, one of `CODECS`; None draws one.
+
+    Returns:
+        As many samples, where they were: libsndfile takes off what an encoder puts in front.
+    """
+    drawn = CODECS[rng.integers(len(CODECS))]
+    container, subtype = codec or drawn
+    coded = io.BytesIO()
+    compression = float(rng.uniform(0.3, 0.98))  # 1 is the smallest file, which MP3 refuses at 16 kHz
+    loudest = max(1.0, float(np.abs(waveform).max(initial=0.0)))
+    soundfile.write(
+        coded, waveform / loudest, sampling_rate, format=container, subtype=subtype, compression_level=compression
+    )
+    coded.seek(0)
+    decoded = soundfile.read(coded, dtype="float32")[0][: len(waveform)] * np.float32(loudest)
+    return np.pad(decoded, (0, len(waveform) - len(decoded)))
+
+
 def limit_band(waveform: Waveform, sampling_rate: int, rng: np.random.Generator) -> Waveform:
     """Keep only what a narrower channel passes: a telephone's 8 kHz rate up to a 14 kHz one, some with mu-law."""
     rate = int(rng.choice([8_000, 8_000, 11_025, 14_000]))
@@ -112,10 +171,12 @@ def equalize(waveform: Waveform, max_db: float, rng: np.random.Generator) -> Wav
 def augment_waveform(
     waveform: Waveform, sampling_rate: int, recipe: AugmentationRecipe, rng: np.random.Generator
 ) -> Waveform:
-    """One random view of a recording: room, then channel, then noise; the length does not change.
+    """One random view of a recording: voice, room, channel, noise, then coding; the length does not change.
 
     Speed is not among them, since it changes the length: it is applied to each clip before it is joined.
     """
+    if recipe.pitch and rng.random() < recipe.pitch:
+        waveform = shift_pitch(waveform, rng.uniform(-recipe.pitch_semitones, recipe.pitch_semitones))
     if rng.random() < recipe.reverb:
         waveform = add_reverb(waveform, sampling_rate, rng)
     if rng.random() < recipe.equalizer:
@@ -124,6 +185,8 @@ def augment_waveform(
         waveform = add_noise(waveform, rng.uniform(*recipe.noise_snr_db), rng)
     if rng.random() < recipe.band_limit:
         waveform = limit_band(waveform, sampling_rate, rng)
+    if recipe.codec and rng.random() < recipe.codec:
+        waveform = round_trip(waveform, sampling_rate, rng)
     return waveform
 
 

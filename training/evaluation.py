@@ -124,6 +124,23 @@ def evaluate_corpora(
             "problem. For intensities there are the Spearman, Pearson and ConcordanceCorrelation metrics"
         )
     heard = [hear_corpus(pipe, name, corpora[name], batch_size, on_clip) for name in sorted(corpora)]
+    return report_heard(heard, config, num_resamples, seed)
+
+
+def report_heard(
+    heard: Sequence[HeardCorpus], config: Any, num_resamples: int = NUM_RESAMPLES, seed: int = 0
+) -> dict[str, Any]:
+    """Measures what a model, ours or another, heard in corpora.
+
+    Args:
+        heard: The corpora, by name.
+        config: The model's `id2label`, `num_labels`, `problem`, `class_prior`, `temperature` and `corpora`.
+        num_resamples: Bootstrap resamples of an interval.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        As `evaluate_corpora`.
+    """
     report: dict[str, Any] = {"corpora": {}, "languages": {}}
     for corpus in heard:
         report["corpora"][corpus.name] = {
@@ -162,13 +179,9 @@ def hear_corpus(
     """
     config = pipe.model.config
     labels = [config.id2label[index] for index in range(config.num_labels)]
-    columns = rows.select_columns(list(LABEL_COLUMNS))[:]
-    masks = np.asarray(columns["label_mask"], dtype=bool)  # (num_clips, 8)
-    classes = tuple(label for i, label in enumerate(EMOTIONS) if masks[:, i].any() and label in labels)
-    if len(classes) < 2:
-        raise AudioEmotionError(f"corpus {name} shares {len(classes)} class(es) with the model: {', '.join(labels)}")
-    order = np.argsort(np.asarray(columns["duration_s"]), kind="stable")
     logits = np.zeros((len(rows), len(labels)))
+    heard = with_labels(name, rows, labels, logits)
+    order = np.argsort(np.asarray(rows["duration_s"]), kind="stable")
     answers = pipe((rows[int(row)]["audio"] for row in order), batch_size=batch_size)
     try:
         for row, answer in zip(order, answers, strict=True):
@@ -180,6 +193,29 @@ def hear_corpus(
                 on_clip(name)
     except AudioEmotionError as error:
         raise AudioEmotionError(f"corpus {name}: {error}") from error
+    return heard
+
+
+def with_labels(name: str, rows: Any, labels: Sequence[str], logits: FloatArray) -> HeardCorpus:
+    """Puts a model's logits beside the labels of the rows.
+
+    Args:
+        name: The corpus.
+        rows: Data set of unified rows.
+        labels: The model's labels, in the order of its logits.
+        logits (`(num_clips, num_labels)`): One row a clip, in the order of the rows.
+
+    Returns:
+        Labels and logits; the logits are not copied.
+
+    Raises:
+        AudioEmotionError: Fewer than two classes are shared with the model.
+    """
+    columns = rows.select_columns(list(LABEL_COLUMNS))[:]
+    masks = np.asarray(columns["label_mask"], dtype=bool)  # (num_clips, 8)
+    classes = tuple(label for i, label in enumerate(EMOTIONS) if masks[:, i].any() and label in labels)
+    if len(classes) < 2:
+        raise AudioEmotionError(f"corpus {name} shares {len(classes)} class(es) with the model: {', '.join(labels)}")
     return HeardCorpus(
         name=name,
         classes=classes,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import PartialState
+from numpy.typing import NDArray
 from transformers import set_seed
 
 from audio_emotion.dataset_scripts.corpus import Finding
@@ -29,7 +30,7 @@ from audio_emotion.training.intensity_losses import get_intensity_loss
 from audio_emotion.training.loop import TrainingLoop
 from audio_emotion.training.objectives import TrainingObjective
 from audio_emotion.training.recipe import CorpusRecipe, save_recipe
-from audio_emotion.training.sampling import class_prior, clip_probabilities
+from audio_emotion.training.sampling import class_prior, clip_probabilities, embodied_prior
 from audio_emotion.training.targets import assessment_of, label_rule, measure_intensities
 from audio_emotion.training.validation import clip_logits, fit_temperature, recall_by_corpus
 
@@ -86,7 +87,8 @@ def finetune(
     target = run.target
     loss = get_intensity_loss(target.loss, target.anchor) if target.problem == "intensity" else None
     num_speakers = max(1, int(training.speaker_index.max()) + 1)
-    objective = TrainingObjective(model, run.objective, len(data), num_speakers, loss)
+    shares = _class_shares(run, training).tolist() if loss is None else None
+    objective = TrainingObjective(model, run.objective, len(data), num_speakers, loss, shares)
     loop = TrainingLoop(objective, extractor, training, validation, run, assessment_of(target))
     if resume:
         loop.resume()
@@ -134,14 +136,20 @@ def _model_to_train(run: FinetuneRecipe, training: ClipTable) -> EmotionWhisperF
     base = str(run.base)
     model = load_base(base)
     if run.target.problem == "distribution":
-        means = class_prior(training, clip_probabilities(training, run.data, run.sampling))
+        means = _class_shares(run, training)
     else:
         known = training.label_mask.sum(axis=0)
         means = (training.labels * training.label_mask).sum(axis=0) / np.maximum(known, 1)
     begin_task(model, run.target.problem, training.label_names, means, [corpus.name for corpus in run.data])
+    if run.target.problem == "distribution":
+        model.config.class_prior = embodied_prior(means, run.objective.logit_adjustment).tolist()
     if run.method == "peft":
         add_adapter(model, run.adapter, run.base_name or base)
     return model
+
+
+def _class_shares(run: FinetuneRecipe, training: ClipTable) -> NDArray[np.float64]:
+    return class_prior(training, clip_probabilities(training, run.data, run.sampling))
 
 
 def finish(

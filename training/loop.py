@@ -26,6 +26,7 @@ from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 from audio_emotion.training.batches import TrainingBatches
 from audio_emotion.training.checkpoints import Progress, list_checkpoints, load_checkpoint, save_checkpoint
 from audio_emotion.training.data import ClipTable
+from audio_emotion.training.lora import merge_lora
 from audio_emotion.training.objectives import Batch, TrainingObjective
 from audio_emotion.training.optimizer import parameter_groups
 from audio_emotion.training.recipe import RunRecipe
@@ -183,7 +184,7 @@ class TrainingLoop:
         if assessment.score > self.progress.best_score:
             self.progress.best_score, self.progress.stale_validations = assessment.score, 0
             if self.accelerator.is_main_process:
-                model.save_pretrained(self.folder / "best")
+                merge_lora(model).save_pretrained(self.folder / "best")
                 self.extractor.save_pretrained(self.folder / "best")
         self.accelerator.wait_for_everyone()
 

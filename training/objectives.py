@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
 from audio_emotion.modeling.losses_emotion_whisper import soft_cross_entropy
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification, EmotionWhisperOutput
+from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.adversarial import IdentityAdversary, virtual_adversarial_loss
 from audio_emotion.training.contrastive import SoftContrast, posterior_disagreement
 from audio_emotion.training.intensity_losses import IntensityLoss
 from audio_emotion.training.recipe import ObjectiveRecipe
 
 Batch = dict[str, torch.Tensor]
+_LEAST_SHARE = 1e-3
 
 
 class TrainingObjective(nn.Module):
@@ -24,6 +28,10 @@ class TrainingObjective(nn.Module):
         num_corpora: for the adversary.
         num_speakers: for the adversary.
         intensity_loss: of the pooled scores against independent intensities, in place of the cross-entropies.
+        class_prior: `(num_labels,)`, the class shares of the training mix, for `logit_adjustment`.
+
+    Raises:
+        RecipeError: if the recipe adjusts logits, but there is no class prior.
     """
 
     def __init__(
@@ -33,11 +41,19 @@ class TrainingObjective(nn.Module):
         num_corpora: int,
         num_speakers: int,
         intensity_loss: IntensityLoss | None = None,
+        class_prior: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.intensity_loss = intensity_loss
         self.recipe = recipe
+        self._adjustment: torch.Tensor | None
+        self.register_buffer("_adjustment", None, persistent=False)
+        if recipe.logit_adjustment > 0:
+            if class_prior is None:
+                raise RecipeError("objective.logit_adjustment needs the class shares of a distribution over labels")
+            log_prior = torch.tensor(list(class_prior), dtype=torch.float64).clamp_min(_LEAST_SHARE).log().float()
+            self._adjustment = recipe.logit_adjustment * log_prior
         width = model.config.d_model
         self.corpus_adversary = IdentityAdversary(width, num_corpora) if recipe.corpus_adversarial > 0 else None
         self.speaker_adversary = IdentityAdversary(width, num_speakers) if recipe.speaker_adversarial > 0 else None
@@ -87,12 +103,12 @@ class TrainingObjective(nn.Module):
         frame_share = labelled / labelled.sum(1, keepdim=True).clamp_min(1)  # sums to 1 an item
         head = self.model.head
         pooled = [
-            soft_cross_entropy(logits, labels, label_mask)
+            soft_cross_entropy(self._adjusted(logits), labels, label_mask)
             for view in views
             for logits in head.all_widths(view.embeddings)
         ]
         frame = [
-            soft_cross_entropy(frame_logits, frame_labels, label_mask.unsqueeze(1), frame_share)
+            soft_cross_entropy(self._adjusted(frame_logits), frame_labels, label_mask.unsqueeze(1), frame_share)
             for view in views
             for frame_logits in head.all_widths(view.frame_vectors)
         ]
@@ -100,6 +116,10 @@ class TrainingObjective(nn.Module):
             "pooled": torch.stack(pooled).mean() * len(labels),
             "frame": torch.stack(frame).mean() * frame_share.sum(),
         }
+
+    def _adjusted(self, logits: torch.Tensor) -> torch.Tensor:
+        """Logits `(..., num_labels)` as the cross-entropies see them."""
+        return logits if self._adjustment is None else logits.float() + self._adjustment
 
     def _intensities(
         self, views: list[EmotionWhisperOutput], batch: Batch, intensity_loss: IntensityLoss

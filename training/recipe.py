@@ -24,6 +24,24 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class LoraRecipe(Section):
+    """Low-rank updates of the encoder (arXiv 2106.09685) in place of tuning its weights; merged into the saved model.
+
+    Attributes:
+        rank: of every update.
+        alpha: the update is scaled by `alpha / rank`.
+        dropout: before every update.
+        target_modules: the linear layers of each encoder layer that get one; `fc1` and `fc2` are the others there are.
+    """
+
+    rank: int = Field(default=8, ge=1)
+    alpha: float = Field(default=16.0, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    target_modules: list[Literal["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]] = Field(
+        default=["q_proj", "k_proj", "v_proj", "out_proj"], min_length=1
+    )
+
+
 class ModelRecipe(Section):
     """Which encoder to start from and what the head looks like.
 
@@ -37,6 +55,7 @@ class ModelRecipe(Section):
         level_normalization: make the features independent of the recording's gain.
         nesting_dims: Matryoshka widths; None takes powers of two from 8 up.
         final_dropout: dropout before the head.
+        lora: tune low-rank updates of the encoder alone; None tunes its weights. `optimizer.learning_rate` is theirs.
     """
 
     encoder: str
@@ -47,6 +66,7 @@ class ModelRecipe(Section):
     level_normalization: bool = True
     nesting_dims: list[int] | None = None
     final_dropout: float = Field(default=0.1, ge=0, lt=1)
+    lora: LoraRecipe | None = None
 
 
 class CorpusRecipe(Section):
@@ -96,15 +116,19 @@ class ShiftRecipe(Section):
 class AugmentationRecipe(Section):
     """Waveform and feature augmentation; each probability switches one ingredient.
 
-    `speed` draws a factor from 1 +- `speed_range` (tempo and pitch together); `noise` adds coloured noise at a
-    signal-to-noise ratio of `noise_snr_db`; `reverb` convolves with a synthetic room response; `band_limit` passes the
-    signal through a narrower band; `equalizer` tilts the spectrum smoothly by up to `equalizer_db`; `statistics_mix`
-    gives an item part of another item's mean and deviation in every mel band, as if it had been recorded there; the
-    masks are SpecAugment's.
+    `speed` draws a factor from 1 +- `speed_range` (tempo and pitch together); `pitch` shifts by up to
+    `pitch_semitones` and keeps the tempo; `codec` sends the signal through Opus, Vorbis or MP3; `noise` adds coloured
+    noise at a signal-to-noise ratio of `noise_snr_db`; `reverb` convolves with a synthetic room response; `band_limit`
+    passes the signal through a narrower band; `equalizer` tilts the spectrum smoothly by up to `equalizer_db`;
+    `statistics_mix` gives an item part of another item's mean and deviation in every mel band, as if it had been
+    recorded there; the masks are SpecAugment's.
     """
 
     speed: float = Field(default=0.5, ge=0, le=1)
     speed_range: float = Field(default=0.12, ge=0, lt=0.5)
+    pitch: float = Field(default=0.0, ge=0, le=1)
+    pitch_semitones: float = Field(default=2.0, ge=0, le=12)
+    codec: float = Field(default=0.0, ge=0, le=1)
     noise: float = Field(default=0.5, ge=0, le=1)
     noise_snr_db: tuple[float, float] = (8.0, 40.0)
     reverb: float = Field(default=0.3, ge=0, le=1)
@@ -124,6 +148,8 @@ class ObjectiveRecipe(Section):
     Attributes:
         pooled: soft cross-entropy of the pooled logits.
         frame: soft cross-entropy of every labelled frame.
+        logit_adjustment: how much of the log class prior is added to the logits inside the two losses above (arXiv
+            2007.07314). 0 learns the prior of the mix; 1 (balanced softmax) learns as if all classes were alike.
         consistency: Jensen-Shannon divergence between the frame posteriors of two augmented views.
         contrastive: supervised contrast of embeddings, positives weighted by how alike their soft labels are.
         contrastive_temperature: divides the similarities of that term.
@@ -135,6 +161,7 @@ class ObjectiveRecipe(Section):
 
     pooled: float = Field(default=1.0, ge=0)
     frame: float = Field(default=0.5, ge=0)
+    logit_adjustment: float = Field(default=0.0, ge=0, le=1)
     consistency: float = Field(default=0.0, ge=0)
     contrastive: float = Field(default=0.0, ge=0)
     contrastive_temperature: float = Field(default=0.1, gt=0)
@@ -150,7 +177,10 @@ class ObjectiveRecipe(Section):
 
 
 class OptimizerRecipe(Section):
-    """AdamW with a warm-up and a cosine; lower layers learn more slowly by `layer_decay` a layer."""
+    """AdamW with a warm-up and a cosine; lower layers learn more slowly by `layer_decay` a layer.
+
+    `freeze_front` keeps the convolutions as they are, `freeze_layers` the lowest encoder layers too.
+    """
 
     learning_rate: float = Field(default=8e-5, gt=0)
     head_learning_rate: float = Field(default=1e-3, gt=0)
@@ -159,6 +189,7 @@ class OptimizerRecipe(Section):
     warmup_ratio: float = Field(default=0.06, ge=0, lt=1)
     max_grad_norm: float = Field(default=1.0, gt=0)
     freeze_front: bool = False
+    freeze_layers: int = Field(default=0, ge=0)
 
 
 class LoopRecipe(Section):
@@ -189,6 +220,19 @@ class LoopRecipe(Section):
     log_with: str | None = None
 
 
+class CalibrationRecipe(Section):
+    """How the temperature of the finished model is fitted on the validation clips (arXiv 1706.04599).
+
+    Attributes:
+        target: `"hard"`, the likelihood of the most probable class, as published; `"soft"`, the cross-entropy to the
+            soft labels, which also keeps the doubt that raters or smoothing put into them.
+        weighting: `"clips"` weighs all clips alike, `"corpora"` all corpora.
+    """
+
+    target: Literal["hard", "soft"] = "soft"
+    weighting: Literal["clips", "corpora"] = "corpora"
+
+
 class RunRecipe(Section):
     """What every run of the loop needs, whatever it starts from."""
 
@@ -208,6 +252,7 @@ class Recipe(RunRecipe):
     """Everything that decides a training run from a Whisper encoder."""
 
     model: ModelRecipe
+    calibration: CalibrationRecipe = CalibrationRecipe()
 
     @field_validator("data")
     @classmethod
@@ -223,6 +268,15 @@ class Recipe(RunRecipe):
     def _some_term(self) -> Recipe:
         if self.objective.pooled == 0 and self.objective.frame == 0:
             raise ValueError("objective.pooled and objective.frame are both 0: nothing would be learned")
+        return self
+
+    @model_validator(mode="after")
+    def _layers_to_freeze(self) -> Recipe:
+        kept = self.model.num_layers
+        if kept is not None and self.optimizer.freeze_layers > kept:
+            raise ValueError(
+                f"optimizer.freeze_layers is {self.optimizer.freeze_layers}, but model.num_layers is {kept}"
+            )
         return self
 
 

@@ -50,6 +50,16 @@ def class_prior(clips: ClipTable, probabilities: NDArray[np.float64]) -> NDArray
     return np.asarray(prior / prior.sum())
 
 
+def embodied_prior(prior: NDArray[np.float64], logit_adjustment: float) -> NDArray[np.float64]:
+    """`(num_labels,)`: the prior in the logits of a model trained with `prior` and `objective.logit_adjustment`.
+
+    The loss adds `logit_adjustment * log(prior)` to the logits, so the logits themselves keep the rest, in proportion
+    to `prior ** (1 - logit_adjustment)`. In `config.class_prior` it makes `prior="uniform"` divide out what is there.
+    """
+    kept = prior ** (1.0 - logit_adjustment)
+    return np.asarray(kept / kept.sum())
+
+
 def plan_epoch(clips: ClipTable, recipe: RunRecipe, epoch: int, num_processes: int = 1) -> list[Step]:
     """Draw an epoch's items and lay them out in optimiser steps.
 

@@ -56,13 +56,24 @@ def evaluate_shifts(
         "num_recordings": len(rows),
         "num_speakers": len(set(speakers)),
         "labels": labels,
-        **{way: _summarize(found, speakers, num_resamples, seed) for way, found in errors.items()},
+        **{way: summarize_errors(found, speakers, num_resamples, seed) for way, found in errors.items()},
     }
 
 
-def _summarize(
+def summarize_errors(
     errors: list[DiarizationErrors], speakers: list[str | None], num_resamples: int, seed: int
 ) -> dict[str, Any]:
+    """EDER of a set of recordings from the errors of each, with its interval by resampling speakers.
+
+    Args:
+        errors: One recording each.
+        speakers: One recording each.
+        num_resamples: Bootstrap resamples.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        `eder` over all time as `{"value", "low", "high"}`, `eder_mean` over recordings, and the parts in `ERRORS`.
+    """
     durations = np.array([error.duration for error in errors])
     wrong = np.array([[getattr(error, part) for part in ERRORS] for error in errors])  # (num_recordings, 4)
 

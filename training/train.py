@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import set_seed
 
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
+from audio_emotion.training.calibration import finish
 from audio_emotion.training.checkpoints import list_checkpoints
 from audio_emotion.training.data import ClipTable, load_clips
 from audio_emotion.training.loop import TrainingLoop
-from audio_emotion.training.metrics.distribution import expected_calibration_error
+from audio_emotion.training.lora import add_lora
 from audio_emotion.training.objectives import TrainingObjective
-from audio_emotion.training.recipe import Recipe, save_recipe
-from audio_emotion.training.sampling import class_prior, clip_probabilities
-from audio_emotion.training.validation import clip_logits, fit_temperature, masked_log_probabilities
-
-_CALIBRATION_FRAMES_PER_BATCH = 3200
+from audio_emotion.training.recipe import Recipe, RunRecipe, save_recipe
+from audio_emotion.training.sampling import class_prior, clip_probabilities, embodied_prior
 
 
 def train(recipe: Recipe, resume: bool = False) -> Path:
@@ -46,6 +44,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         )
     set_seed(recipe.seed)
     training, validation = load_clips(recipe.data, "train"), load_clips(recipe.data, "validation")
+    _check_every_corpus_counts(training)
     model = build_model(recipe, training)
     extractor = EmotionWhisperFeatureExtractor(
         feature_size=model.model.encoder.num_mel_bins, level_normalization=recipe.model.level_normalization
@@ -53,7 +52,11 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     save_recipe(recipe, folder / "recipe.yaml")
     objective = TrainingObjective(
-        model, recipe.objective, num_corpora=len(recipe.data), num_speakers=int(training.speaker_index.max()) + 1
+        model,
+        recipe.objective,
+        num_corpora=len(recipe.data),
+        num_speakers=max(1, int(training.speaker_index.max()) + 1),
+        class_prior=mix_prior(recipe, training).tolist(),
     )
     loop = TrainingLoop(objective, extractor, training, validation, recipe)
     if resume:
@@ -61,15 +64,26 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     best = loop.run()
     final = folder / "final"
     if loop.accelerator.is_main_process:
-        finish(best, final, validation)
+        finish(best, final, validation, recipe.calibration)
         save_recipe(recipe, final / "recipe.yaml")
     loop.accelerator.wait_for_everyone()
     return final
 
 
+def _check_every_corpus_counts(clips: ClipTable) -> None:
+    """Refuse a corpus that would silently contribute nothing."""
+    counts = np.bincount(clips.corpus_index, minlength=len(clips.corpora))
+    empty = [name for name, count in zip(clips.corpora, counts, strict=True) if count == 0]
+    if empty:
+        raise RecipeError(
+            f"no clip of {', '.join(empty)} can be trained on: the train split is missing or empty, or label_mask is "
+            "all false in it. Look with `audio-emotion corpora check`, or take the corpus out of the recipe's data"
+        )
+
+
 def build_model(recipe: Recipe, clips: ClipTable) -> EmotionWhisperForAudioClassification:
     """The model of a recipe, with the class prior of the sampled mix in its config."""
-    prior = class_prior(clips, clip_probabilities(clips, recipe.data, recipe.sampling))
+    prior = mix_prior(recipe, clips)
     missing = [number for number, share in enumerate(prior) if share <= 0]
     settings = recipe.model
     model = EmotionWhisperForAudioClassification.from_whisper(
@@ -79,7 +93,7 @@ def build_model(recipe: Recipe, clips: ClipTable) -> EmotionWhisperForAudioClass
         pooling=settings.pooling,
         nesting_dims=settings.nesting_dims,
         final_dropout=settings.final_dropout,
-        class_prior=prior.tolist(),
+        class_prior=embodied_prior(prior, recipe.objective.logit_adjustment).tolist(),
         corpora=[corpus.name for corpus in recipe.data],
     )
     if missing:
@@ -89,6 +103,8 @@ def build_model(recipe: Recipe, clips: ClipTable) -> EmotionWhisperForAudioClass
         )
     if settings.continue_from is not None:
         _take_over(model, settings.continue_from)
+    if settings.lora is not None:
+        add_lora(model, settings.lora)
     return model
 
 
@@ -104,23 +120,6 @@ def _take_over(model: EmotionWhisperForAudioClassification, source: str) -> None
         ) from error
 
 
-def finish(best: Path, final: Path, validation: ClipTable) -> None:
-    """Calibrate the best model on validation clips, and write it to `final` in half precision."""
-    model = EmotionWhisperForAudioClassification.from_pretrained(best)
-    extractor = EmotionWhisperFeatureExtractor.from_pretrained(best)
-    logits = clip_logits(model, extractor, validation, _CALIBRATION_FRAMES_PER_BATCH)
-    temperature = fit_temperature(logits, validation)
-    probabilities = np.exp(masked_log_probabilities(logits / temperature, validation.label_mask))
-    model.config.temperature = temperature
-    hits = probabilities.argmax(axis=1) == validation.emotion
-    model.config.calibration_error = expected_calibration_error(probabilities.max(axis=1), hits)
-    model.to(torch.float16).save_pretrained(final)
-    model.config.dtype = torch.float32  # half precision is for the disk: loading without a dtype should give full
-    model.config.save_pretrained(final)
-    extractor.save_pretrained(final)
-    summary = {
-        "temperature": temperature,
-        "calibration_error": model.config.calibration_error,
-        "clips": len(validation),
-    }
-    (final / "calibration.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+def mix_prior(recipe: RunRecipe, clips: ClipTable) -> NDArray[np.float64]:
+    """`(num_labels,)`: the class shares of the mix that the recipe draws."""
+    return class_prior(clips, clip_probabilities(clips, recipe.data, recipe.sampling))

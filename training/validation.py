@@ -103,16 +103,36 @@ def weighted_recall(recalls: dict[str, float], clips: ClipTable) -> float:
     return float(np.average(list(recalls.values()), weights=weights))
 
 
-def soft_label_loss(logits: Array, clips: ClipTable, temperature: float = 1.0) -> float:
-    """Mean cross-entropy to the soft labels, every corpus weighing the same."""
+def soft_label_loss(logits: Array, clips: ClipTable, temperature: float = 1.0, per_corpus: bool = True) -> float:
+    """Mean cross-entropy to the soft labels, every corpus or every clip weighing the same."""
     log_probabilities = masked_log_probabilities(logits / temperature, clips.label_mask)
     losses = -np.where(clips.label_mask, clips.labels * np.where(clips.label_mask, log_probabilities, 0.0), 0.0).sum(1)
+    return _mean_loss(losses, clips, per_corpus)
+
+
+def hard_label_loss(logits: Array, clips: ClipTable, temperature: float = 1.0, per_corpus: bool = True) -> float:
+    """Mean negative log-likelihood of each clip's most probable class, every corpus or every clip weighing the same."""
+    log_probabilities = masked_log_probabilities(logits / temperature, clips.label_mask)
+    return _mean_loss(-log_probabilities[np.arange(len(clips)), clips.emotion], clips, per_corpus)
+
+
+def _mean_loss(losses: Array, clips: ClipTable, per_corpus: bool) -> float:
+    if not per_corpus:
+        return float(losses.mean())
     return float(np.mean([losses[clips.corpus_index == number].mean() for number in np.unique(clips.corpus_index)]))
 
 
-def fit_temperature(logits: Array, clips: ClipTable) -> float:
-    """The temperature that minimises `soft_label_loss`, searched between 0.2 and 5 (arXiv 1706.04599)."""
+def fit_temperature(logits: Array, clips: ClipTable, target: str = "soft", per_corpus: bool = True) -> float:
+    """The temperature of the lowest loss, searched between 0.2 and 5 (arXiv 1706.04599).
+
+    Args:
+        logits: `(num_clips, num_labels)`.
+        clips: their labels.
+        target: `"soft"` for `soft_label_loss`, `"hard"` for `hard_label_loss`.
+        per_corpus: whether all corpora weigh alike, or all clips.
+    """
+    loss = {"soft": soft_label_loss, "hard": hard_label_loss}[target]
     best = minimize_scalar(
-        lambda log_t: soft_label_loss(logits, clips, float(np.exp(log_t))), bounds=np.log([0.2, 5.0]), method="bounded"
+        lambda log_t: loss(logits, clips, float(np.exp(log_t)), per_corpus), bounds=np.log([0.2, 5.0]), method="bounded"
     )
     return float(np.exp(best.x))

@@ -1,6 +1,7 @@
 """A small prepared corpus of synthetic voices, in the layout that `corpora prepare` writes."""
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,15 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared")
     write_corpus(folder, "alpha", ("anger", "neutral", "sadness"), clips_per_class=4)
     write_corpus(folder, "beta", EMOTIONS, clips_per_class=2, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def with_foreign_corpus(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same and `foreign`, a third corpus to measure on."""
+    folder = tmp_path_factory.mktemp("foreign") / "prepared"
+    shutil.copytree(prepared, folder)
+    write_corpus(folder, "foreign", ("anger", "neutral", "sadness"), clips_per_class=2, seed=2)
     return folder
 
 

@@ -4,6 +4,7 @@ import typer
 
 from audio_emotion.cli.analyze import analyze
 from audio_emotion.cli.average import average
+from audio_emotion.cli.calibrate import calibrate
 from audio_emotion.cli.convert import convert
 from audio_emotion.cli.corpora import corpora
 from audio_emotion.cli.demo import demo
@@ -22,6 +23,7 @@ app.command()(train)
 app.command()(finetune)
 app.command()(average)
 app.command()(predict)
+app.command()(calibrate)
 app.command()(evaluate)
 app.add_typer(corpora, name="corpora")
 app.command()(score)
