@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from audio_emotion.dataset_scripts.prepared import load_prepared
 from audio_emotion.dataset_scripts.schema import EMOTIONS
 from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 
@@ -48,13 +49,13 @@ def describe_mix(folder: str | Path, names: Sequence[str] = (), split: str | Non
     Raises:
         CorpusError: If the folder or a corpus cannot be read, or no clip is left.
     """
-    from datasets import concatenate_datasets, get_dataset_config_names, load_dataset
+    from datasets import concatenate_datasets, get_dataset_config_names
     from datasets.exceptions import DatasetNotFoundError
 
     parts = []
     try:
         for name in names or sorted(get_dataset_config_names(str(folder))):
-            data = load_dataset(str(folder), name)
+            data = load_prepared(folder, name)
             splits = [rows for key, rows in data.items() if split in (None, key) and len(rows)]
             if splits:
                 rows = concatenate_datasets(splits).select_columns(list(_COLUMNS)).with_format("numpy")[:]

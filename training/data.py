@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from audio_emotion.dataset_scripts.prepared import load_prepared
 from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.recipe import CorpusRecipe
@@ -180,17 +181,16 @@ def read_split(corpus: CorpusRecipe, split: str, columns: Sequence[str]) -> Any 
     Raises:
         RecipeError: if the corpus cannot be read, or lacks one of `columns`.
     """
-    from datasets import Audio, DatasetDict, load_dataset
+    from datasets import Audio
     from datasets.exceptions import DatasetNotFoundError
 
     try:
-        data = load_dataset(corpus.path, corpus.name)
+        data = load_prepared(corpus.path, corpus.name)
     except (DatasetNotFoundError, OSError, ValueError) as error:
         raise RecipeError(
             f"{corpus.path}: cannot read corpus {corpus.name!r}: {error}. "
             f"Write it with `audio-emotion corpora prepare {corpus.name} --source DIR --out {corpus.path}`"
         ) from error
-    assert isinstance(data, DatasetDict)
     if split not in data:
         return None
     missing = {"audio", *_CLIP_COLUMNS, *columns} - set(data[split].column_names)

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from audio_emotion.dataset_scripts.prepared import load_prepared
 from audio_emotion.dataset_scripts.schema import SPLITS
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 from audio_emotion.training.evaluation import LABEL_COLUMNS
@@ -145,9 +146,9 @@ def _corpus_names(folder: str) -> list[str]:
 
 
 def _read_split(folder: str, name: str, split: str) -> Any | None:
-    from datasets import Audio, concatenate_datasets, load_dataset
+    from datasets import Audio, concatenate_datasets
 
-    data = load_dataset(folder, name)
+    data = load_prepared(folder, name)
     parts = [rows for key, rows in sorted(data.items()) if split in (key, "all") and len(rows)]
     if not parts:
         return None

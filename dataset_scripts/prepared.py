@@ -1,0 +1,32 @@
+"""Read prepared corpora back, from a folder as it is now or from a Hub repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def load_prepared(path: str | Path, name: str) -> Any:
+    """All splits of a prepared corpus, as `datasets.load_dataset(path, name)` answers them.
+
+    For a folder, `load_dataset` looks its cache up by the folder's last name alone: it would answer another folder of
+    that name, or what the folder held before. The Parquet files by themselves are looked up by full path and time.
+
+    Args:
+        path: folder or Hub repository that `audio-emotion corpora prepare` or `push` wrote.
+        name: the corpus's name there.
+
+    Returns:
+        A `datasets.DatasetDict`.
+
+    Raises:
+        DatasetNotFoundError: if there is no such folder or repository.
+        ValueError: if it has no such corpus.
+        OSError: if a file cannot be read.
+    """
+    from datasets import load_dataset, load_dataset_builder
+
+    if not Path(path).is_dir():
+        return load_dataset(str(path), name)
+    data_files: Any = load_dataset_builder(str(path), name).config.data_files
+    return load_dataset("parquet", data_files={str(split): list(files) for split, files in data_files.items()})
