@@ -373,7 +373,8 @@ def mix_to_mono(block: np.ndarray, name: str, start_s: float) -> np.ndarray:
         return mono
     finite = np.isfinite(block).all(axis=1)
     if finite.all():  # but their sum leaves float32
-        return block.mean(axis=1, dtype=np.float64).astype(np.float32)
+        mono[:] = block.mean(axis=1, dtype=np.float64)
+        return mono
     offset = int(np.argmin(finite))
     raise AudioDecodingError(
         f"{name} holds NaN or infinite samples, the first one {offset} samples after {start_s:.3f} s. Repair the "

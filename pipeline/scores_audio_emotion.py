@@ -137,7 +137,8 @@ class ScoreRule:
 
 
 def _surprise(scores: np.ndarray) -> np.ndarray:
-    return -scores * np.log(np.maximum(scores, 1e-300))
+    surprise: np.ndarray = -scores * np.log(np.maximum(scores, 1e-300))
+    return surprise
 
 
 def prior_logits(config: Any) -> np.ndarray:

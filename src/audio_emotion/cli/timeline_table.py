@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from audio_emotion.pipeline.export_audio_emotion import NO_SPEECH
+from audio_emotion.pipeline.segments_audio_emotion import NO_SPEECH
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
