@@ -75,7 +75,9 @@ def _stock_peer(ours: EmotionWhisperForAudioClassification) -> Peer:
     )
 
     def score(files: Sequence[str], batch_size: int) -> object:
-        recordings = [dict(zip(("raw", "sampling_rate"), sf.read(file, dtype="float32"), strict=True)) for file in files]
+        recordings = [
+            dict(zip(("raw", "sampling_rate"), sf.read(file, dtype="float32"), strict=True)) for file in files
+        ]
         return pipe(recordings, batch_size=batch_size)
 
     return score
@@ -189,7 +191,9 @@ def main() -> None:
                 print(f"{length if is_mix else length + ' s'}, batch {batch_size}, {len(files)} clips:", flush=True)
                 print(f"    {'ours':12} {case['clips_per_second']['ours']} clips/s")
                 for peer_name, ratio in case["ours_is_faster"].items():
-                    print(f"    {peer_name:12} {case['clips_per_second'][peer_name]} clips/s: ours {ratio} times faster")
+                    print(
+                        f"    {peer_name:12} {case['clips_per_second'][peer_name]} clips/s: ours {ratio} times faster"
+                    )
                 if (bar := BARS.get(length)) is not None and "stock" in peers and (is_mix or batch_size == 1):
                     case["bar"] = {"over": "stock", "at_least": bar}
                     print(f"    wanted: at least {bar:g} times stock")
