@@ -105,7 +105,7 @@ def _ctranslate2_peer(ours: EmotionWhisperForAudioClassification, folder: Path) 
 
 
 def write_ctranslate2(ours: EmotionWhisperForAudioClassification, folder: Path) -> None:
-    """Converts the encoder for CTranslate2, which wants a whole Whisper: the decoder is a small random one, never run."""
+    """Converts the encoder for CTranslate2, which wants a whole Whisper: its decoder is small, random and never run."""
     from ctranslate2.converters.transformers import WhisperLoader
 
     tokens = 64

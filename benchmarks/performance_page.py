@@ -180,8 +180,8 @@ SECTIONS = (
         ("clips", "batch", "peer", "ours, clips/s", "peer, clips/s", "ours is faster, times"),
         _peers,
         "Same encoder weights. `stock` is transformers' audio-classification pipeline, `reference` the published way "
-        "(both on 30 s), `ctranslate2` the encoder alone as faster-whisper feeds it (30 s), `onnx` our own graph. `mix` "
-        "has the lengths of the nine prepared corpora. Aim: the mix 8 times stock, a single clip of 3 s 10 times.",
+        "(both on 30 s), `ctranslate2` the encoder alone as faster-whisper feeds it (30 s), `onnx` our own graph. "
+        "`mix` has the lengths of nine prepared corpora. Aim: the mix 8 times stock, a single clip of 3 s 10 times.",
     ),
     Section(
         "The encoder and the roof of the machine",

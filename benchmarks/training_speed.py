@@ -1,9 +1,9 @@
 """Clips per second of one optimiser step, beside that of transformers' audio-classification example.
 
-Both start from the same encoder weights, train all of it, hear the same clips, and take a step from waveforms: features,
-forward, backward, gradient clipping, AdamW. Ours is the shipped recipe's: clip and frame losses at every width, averaged
-weights, micro-batches measured in frames. The example's is `WhisperForAudioClassification` with its own loss, on clips
-padded to 30 s, in micro-batches of --stock-batch clips. Neither augments.
+Both start from the same encoder weights, train all of it, hear the same clips, and take a step from waveforms:
+features, forward, backward, gradient clipping, AdamW. Ours is the shipped recipe's: clip and frame losses at every
+width, averaged weights, micro-batches measured in frames. The example's is `WhisperForAudioClassification` with its own
+loss, on clips padded to 30 s, in micro-batches of --stock-batch clips. Neither augments.
 
 Usage: python -m benchmarks.training_speed [--seconds 3] [--clips 32] [--runs 3] [--threads 2] [--json FILE]
 """
