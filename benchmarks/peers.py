@@ -109,9 +109,15 @@ def write_ctranslate2(ours: EmotionWhisperForAudioClassification, folder: Path) 
     from ctranslate2.converters.transformers import WhisperLoader
 
     tokens = 64
-    decoder = {"decoder_layers": 1, "decoder_ffn_dim": 8, "vocab_size": tokens, "suppress_tokens": None}
+    heads = ours.config.encoder_config.encoder_attention_heads
+    decoder = {"decoder_layers": 1, "decoder_attention_heads": heads, "decoder_ffn_dim": 8, "vocab_size": tokens}
     ids = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id"), 0)
-    encoder = {**ours.config.encoder_config.to_dict(), "begin_suppress_tokens": None, "dtype": None}
+    encoder = {
+        **ours.config.encoder_config.to_dict(),
+        "suppress_tokens": None,
+        "begin_suppress_tokens": None,
+        "dtype": None,
+    }
     whisper = WhisperForConditionalGeneration(WhisperConfig(**{**encoder, **decoder, **ids}))
     whisper.model.encoder.load_state_dict(ours.model.encoder.state_dict())
     loader = WhisperLoader()
