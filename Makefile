@@ -6,14 +6,15 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 RECORDING := examples/emotion_shifts.flac
 PACKAGES := modeling pipeline training dataset_scripts
+THREADS ?= 2
 SCRIPTS := benchmarks examples/make_recording.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-slow test-gpu lint format types package ci lock clean
+.PHONY: help install demo test test-slow test-gpu lint format types package ci benchmarks lock clean
 
 help: ## list the commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
 
 install: $(INSTALLED) ## make .venv from the lock file, with the package installed editable
 
@@ -60,6 +61,25 @@ package: $(INSTALLED) ## build the sdist and the wheel into dist/, and check the
 	@ls -lh dist | awk 'NR > 1 { print "dist/" $$9, $$5 }'
 
 ci: lint types package test ## everything that CI checks
+
+# Short questions first, so that a fault shows early. Two need corpora and run where these are named:
+# make benchmarks DATA=prepared NEMO=/data/nemo
+MEASURE = $(BIN)/python -m benchmarks
+benchmarks: $(INSTALLED) ## measure everything into results/ and docs/performance.md (idle machine, half an hour)
+	@$(MEASURE).import_time --json results/import_time.json
+	@$(MEASURE).encoder_speed --threads $(THREADS) --json results/encoder_speed.json
+	@$(MEASURE).roof --threads $(THREADS) --json results/roof.json
+	@rm -f results/peers.json results/long_audio.json # they keep the cases of an earlier run
+	@$(MEASURE).peers --threads $(THREADS) --json results/peers.json
+	@$(MEASURE).training_speed --threads $(THREADS) --json results/training_speed.json
+	@$(MEASURE).stream --json results/stream.json
+	@$(MEASURE).onnx_backend --threads $(THREADS) --json results/onnx.json
+	@$(MEASURE).long_audio --threads $(THREADS) --json results/long_audio.json
+	@$(MEASURE).memory --cases wav-44100-2 --json results/memory.json
+	@test ! -e benchmarks/scale.py || $(MEASURE).scale --json results/scale.json
+	@test -z "$(DATA)" || $(MEASURE).int8 --data $(DATA) --threads $(THREADS) --json results/int8.json
+	@test -z "$(NEMO)" || $(MEASURE).prepare_speed nemo --source $(NEMO) --json results/prepare_speed.json
+	@$(MEASURE).performance_page
 
 # Without the marks of one build of torch (CPU or CUDA), so that the file serves both.
 lock: ## write requirements.lock anew from pyproject.toml, keeping the pins it has

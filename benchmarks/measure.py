@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -67,11 +68,25 @@ def argument_parser(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def processor() -> str:
+    """The processor's name where the system tells it, else nothing."""
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text(encoding="utf-8").splitlines() if information.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
 def report(numbers: dict[str, Any], file: Path | None) -> None:
     """Writes the numbers, and what they were measured with, to `file` where one is given."""
     if file is None:
         return
     packages = {name: version(name) for name in ("audio-emotion", "torch", "transformers", "numpy")}
-    machine = {"machine": platform.machine(), "system": platform.system(), "python": platform.python_version()}
+    machine = {
+        "machine": platform.machine(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
     content = json.dumps({**numbers, "versions": packages, **machine}, indent=2, default=asdict)
     file.write_text(content + "\n", encoding="utf-8")

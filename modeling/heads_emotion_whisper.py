@@ -23,10 +23,12 @@ class LayerMix(nn.Module):
         Returns:
             `(batch, num_frames, d_model)`.
         """
-        weights = self.layer_logits.softmax(dim=0)
-        mixed = torch.zeros_like(layer_outputs[0])
-        for weight, output in zip(weights, layer_outputs, strict=True):
-            mixed = mixed + weight * nn.functional.layer_norm(output, output.shape[-1:])
+        width = layer_outputs[0].shape[-1:]
+        # As the scale of the norm, a weight costs no pass over the frames of its own.
+        scales = self.layer_logits.softmax(dim=0)[:, None].expand(-1, *width)  # (num_layers, d_model)
+        mixed = nn.functional.layer_norm(layer_outputs[0], width, scales[0])
+        for scale, output in zip(scales[1:], layer_outputs[1:], strict=True):
+            mixed = mixed + nn.functional.layer_norm(output, width, scale)
         return mixed
 
 

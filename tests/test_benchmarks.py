@@ -5,10 +5,29 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import soundfile as sf
+import torch
+from transformers import WhisperFeatureExtractor
 
-from benchmarks import encoder_speed, import_time, long_audio, memory, prepare_speed, scale, stream
+from audio_emotion.training.recipe import SHIPPED, load_recipe
+from benchmarks import (
+    clip_lengths,
+    encoder_speed,
+    import_time,
+    long_audio,
+    memory,
+    peers,
+    prepare_speed,
+    roof,
+    scale,
+    stream,
+    training_speed,
+)
+from benchmarks.encoder_speed import load, stock_twin
 from benchmarks.measure import Spread, alternate
 
 FILES = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
@@ -119,3 +138,103 @@ def test_scale(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert set(numbers["workers"]) == {"1", "2"}
     assert numbers["scaling"]["median"] > 0
     assert 20 < numbers["bytes_per_clip"]["clips"] < 2000
+
+
+def test_the_mix_is_spread_like_the_corpora() -> None:
+    table = json.loads(clip_lengths.TABLE.read_text(encoding="utf-8"))
+    lengths = clip_lengths.mix_lengths(200)
+    assert sum(lengths) / 200 == pytest.approx(table["mean_s"], rel=0.03)
+    assert table["percentiles_s"]["0"] <= min(lengths) <= max(lengths) <= table["percentiles_s"]["100"]
+    assert lengths != sorted(lengths)
+
+
+def test_clip_lengths_reads_prepared_corpora(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for corpus, durations in {"one": [1.0, 2.0], "two": [6.0]}.items():
+        (tmp_path / corpus).mkdir()
+        pq.write_table(pa.table({"duration_s": durations}), tmp_path / corpus / "train-00000-of-00001.parquet")
+    numbers = run(clip_lengths, "--data", str(tmp_path), out=tmp_path / "out.json", monkeypatch=monkeypatch)
+    assert numbers["num_clips"] == {"one": 2, "two": 1}
+    assert numbers["mean_s"] == 3.0
+    assert numbers["percentiles_s"]["50"] == 2.0
+
+
+def test_clips_of_the_example_follow_each_other(tmp_path: Path) -> None:
+    recording, _ = sf.read(clip_lengths.EXAMPLE, dtype="float32")
+    first, second = clip_lengths.cut_example([0.5, 1.0])
+    np.testing.assert_array_equal(np.concatenate([first, second]), recording[:24_000])
+    paths = clip_lengths.write_clips(tmp_path / "clips", [first, second])
+    assert [sf.info(path).duration for path in paths] == [0.5, 1.0]
+
+
+def test_peers(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = ("--mix-clips", "3", "--runs", "2", "--long-runs", "2", "--threads", "1", "--peers", "stock", "reference")
+    out = tmp_path / "peers.json"
+    model = ("--model", str(tiny_model_dir))
+    run(peers, *model, *size, "--lengths", "1", "--batches", "1", out=out, monkeypatch=monkeypatch)
+    numbers = run(peers, *model, *size, "--lengths", "mix", "--batches", "2", out=out, monkeypatch=monkeypatch)
+    assert set(numbers["cases"]) == {"1, batch 1", "mix, batch 2"}
+    case = numbers["cases"]["mix, batch 2"]
+    assert (case["num_clips"], case["batch_size"], case["bar"]["at_least"]) == (3, 2, 8.0)
+    assert set(case["ours_is_faster"]) == {"stock", "reference"}
+
+
+def test_every_peer_hears_the_same_encoder(tiny_model_dir: Path, tmp_path: Path) -> None:
+    ctranslate2 = pytest.importorskip("ctranslate2")
+    ours, features = load(str(tiny_model_dir))
+    window = features(clip_lengths.cut_example([30.0])[0], return_tensors="pt")["input_features"]
+    with torch.inference_mode():
+        expected = ours.model.encoder(window).last_hidden_state.numpy()
+        stock = stock_twin(ours).encoder(window).last_hidden_state.numpy()
+    peers.write_ctranslate2(ours, tmp_path / "converted")
+    engine = ctranslate2.models.Whisper(str(tmp_path / "converted"), device="cpu", compute_type="float32")
+    converted = np.array(engine.encode(ctranslate2.StorageView.from_array(window.numpy())))
+    np.testing.assert_allclose(stock, expected, atol=1e-5)
+    np.testing.assert_allclose(converted, expected, atol=1e-4)
+
+
+def test_roof(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roof, "SQUARES", (64,))
+    arguments = ("--model", str(tiny_model_dir), "--seconds", "1", "--runs", "2", "--threads", "1")
+    numbers = run(roof, *arguments, out=tmp_path / "roof.json", monkeypatch=monkeypatch)
+    assert numbers["roof"] in numbers["gemm_gflops"]
+    assert 0 < numbers["share_of_roof"]["median"] < 1.5
+    assert sum(numbers["time"].values()) == pytest.approx(1)
+    assert {"gemm", "attention", "convolution"} <= set(numbers["time"])
+
+
+def test_flops_are_those_of_the_formula(tiny_model_dir: Path) -> None:
+    ours, features = load(str(tiny_model_dir))
+    config = ours.config.encoder_config
+    inputs = dict(features(clip_lengths.cut_example([2.0])[0], return_tensors="pt"))
+    flops = roof.count_flops(lambda: ours.model(**inputs))
+    frames, width, inner, layers = 100, config.d_model, config.encoder_ffn_dim, config.encoder_layers
+    assert flops["gemm"] == 2 * layers * frames * (4 * width * width + 2 * width * inner)
+    assert flops["attention"] == 2 * layers * 2 * frames * frames * width
+    assert flops["convolution"] == 2 * 3 * width * (2 * frames * config.num_mel_bins + frames * width)
+
+
+def test_training_speed(tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = ("--seconds", "0.5", "--clips", "3", "--stock-batch", "2", "--runs", "2", "--threads", "1")
+    model = ("--model", str(tiny_model_dir))
+    numbers = run(training_speed, *model, *size, out=tmp_path / "training.json", monkeypatch=monkeypatch)
+    assert numbers["ours_is_faster"]["median"] > 0
+    assert set(numbers["clips_per_second"]) == {"ours", "stock"}
+
+
+def test_both_training_steps_learn(tiny_model_dir: Path) -> None:
+    ours, features = load(str(tiny_model_dir))
+    clips, labels = clip_lengths.cut_example([0.5, 0.6]), [0, 5]
+    recipe = load_recipe(SHIPPED / "base.yaml")
+    stock = stock_twin(ours)
+    stock_features = WhisperFeatureExtractor(feature_size=features.feature_size)
+    for step in (
+        training_speed.make_stock_step(stock, stock_features, recipe, clips, labels, batch_size=1),
+        training_speed.make_our_step(ours, features, recipe, clips, labels),
+    ):
+        losses = [step() for _ in range(6)]
+        assert losses[-1] < losses[0]
+
+
+def test_training_batches_hold_at_most_so_many_frames() -> None:
+    clips = [np.zeros(length, np.float32) for length in (640, 320, 320, 960)]
+    assert training_speed.frame_batches(clips, frames_per_batch=4, frame_samples=320) == [[1, 2], [0], [3]]

@@ -48,3 +48,16 @@ def test_attention_pooling_scores_each_frame_on_its_own() -> None:
     scores = pooling(vectors)
     assert scores.shape == (2, 5)
     torch.testing.assert_close(pooling(vectors.flip(1)), scores.flip(1))
+
+
+def test_layer_mix_is_the_weighted_mean_of_normed_layers() -> None:
+    torch.manual_seed(0)
+    mix = LayerMix(3)
+    nn.init.normal_(mix.layer_logits)
+    outputs = [torch.randn(2, 5, 16) for _ in range(3)]
+    normed = torch.stack([nn.functional.layer_norm(output, (16,)) for output in outputs])
+    expected = (mix.layer_logits.softmax(0)[:, None, None, None] * normed).sum(0)
+    torch.testing.assert_close(mix(outputs), expected, rtol=0, atol=1e-6)
+    (own,) = torch.autograd.grad(mix(outputs).square().sum(), mix.layer_logits)
+    (wanted,) = torch.autograd.grad(expected.square().sum(), mix.layer_logits)
+    torch.testing.assert_close(own, wanted)
