@@ -25,12 +25,7 @@ DOCUMENTS = [
     "README.md",
     "model_card.md",
     "CONTRIBUTING.md",
-    "docs/training.md",
-    "docs/corpora.md",
-    "docs/hub.md",
-    "docs/live.md",
-    "docs/export.md",
-    "docs/demo.md",
+    *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
 ]
 
 
