@@ -285,6 +285,7 @@ class EmotionWhisperForAudioClassification(AdapterLabelsMixin, EmotionWhisperPre
             encoder.layers = encoder.layers[:num_layers]
             encoder_config.encoder_layers = num_layers
         encoder_config.architectures, encoder_config.dtype = None, dtype
+        encoder_config._name_or_path = ""  # a folder of this machine says nothing on another
         model = cls(EmotionWhisperConfig(encoder_config=encoder_config, dtype=dtype, **config_kwargs))
         model.model.encoder.load_state_dict(encoder.state_dict(), assign=True)
         model.to(dtype)  # type: ignore[arg-type]

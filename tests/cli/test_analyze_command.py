@@ -150,7 +150,7 @@ def test_one_bad_file_does_not_cost_the_others(analyze: Any, calls: list[Path], 
         (["--plot", "a.docx"], "plots are written as .png, .svg, .pdf"),
         (["--min-chunk", "-1"], "min_chunk"),
         (["--switch-cost", "-1"], "switch_cost"),
-        (["--segments", "gone.rttm"], "segments"),
+        (["--segments", "gone.rttm"], "gone.rttm"),
     ],
 )
 def test_bad_options_are_told_before_the_work(

@@ -226,7 +226,7 @@ def test_silence_has_the_scores_of_the_prior_and_is_named(
     noise = level * np.random.default_rng(0).uniform(-1, 1, 32000).astype(np.float32)
     answer = pipe(noise, return_timestamps="frame")
     assert np.allclose(answer["frames"], pipe.model.config.class_prior, atol=1e-5)
-    assert len(said) == 1 and "silent from 0.0 to 2.0 s" in said[0]
+    assert len(said) == 2 and "silent from 0.0 to 2.0 s" in said[0] and "[too_quiet]" in said[1]
 
 
 def test_a_silent_window_does_not_count_beside_a_loud_one(pipe: AudioEmotionPipeline, speech: Any) -> None:

@@ -58,7 +58,7 @@ def framed(pipe: AudioEmotionPipeline, call_wav: Path) -> EmotionTimeline:
 
 
 def test_an_answer_is_the_dictionary_that_it_was(chunked: EmotionTimeline) -> None:
-    plain = {"scores": chunked["scores"], "chunks": chunked["chunks"]}
+    plain = {key: chunked[key] for key in ("scores", "entropy", "warnings", "chunks")}
     assert isinstance(chunked, dict)
     assert chunked == plain
     assert repr(chunked) == repr(plain)

@@ -51,7 +51,7 @@ def flat_code() -> set[str]:
     names, todo = set(), ["modeling_emotion_whisper", "feature_extraction_emotion_whisper", "pipeline_audio_emotion"]
     while todo:
         names.add(name := todo.pop())
-        todo += set(re.findall(r"^from \.(\w+) import", paths[name].read_text(), re.MULTILINE)) - names
+        todo += set(re.findall(r"^\s*from \.(\w+) import", paths[name].read_text(), re.MULTILINE)) - names
     return {f"{name}.py" for name in names}
 
 

@@ -144,7 +144,7 @@ def _measure(
     """Reads, loads and measures, with a progress bar over the clips."""
     from datasets.utils.logging import disable_progress_bar as disable_datasets_bars
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-    from transformers.utils.logging import disable_progress_bar as disable_transformers_bars
+    from transformers.utils import logging
 
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
@@ -155,7 +155,8 @@ def _measure(
     from audio_emotion.training.shift_set import SEGMENT_COLUMN
 
     disable_datasets_bars()
-    disable_transformers_bars()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # what speaks against a clip's scores is no news where its label is known
     pipe = AudioEmotionPipeline.from_pretrained(model or bundled_checkpoint())
     if settings["prior"] == "uniform" and pipe.model.config.class_prior is None:
         raise AudioEmotionError("this model's config has no class_prior to divide out: leave --prior train")

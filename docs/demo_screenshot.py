@@ -1,6 +1,6 @@
 """Makes docs/demo.png: the web page's report on the example recording. Needs Chromium, playwright and the extra `demo`.
 
-Run from the project's root: `python benchmarks/demo_screenshot.py`.
+Run from the project's root: `python docs/demo_screenshot.py`.
 """
 
 import io
@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-OUT = Path(__file__).parents[1] / "docs" / "demo.png"
+OUT = Path(__file__).with_name("demo.png")
 WIDTH, HEIGHT = 1100, 1180
 NUM_COLORS = 128
 """A palette keeps the picture below 200 KB."""
