@@ -49,9 +49,10 @@ def prepare(ravdess: Path, corpus: Path) -> dict[str, np.ndarray]:
     truth = corpus.with_name("truth.npz")
     if not truth.exists():
         shutil.rmtree(corpus, ignore_errors=True)
-        np.savez(truth, **write_corpus(corpus, ravdess_clips(ravdess)))
-    with np.load(truth) as arrays:
-        return dict(arrays)
+        arrays: Any = write_corpus(corpus, ravdess_clips(ravdess))
+        np.savez(truth, **arrays)
+    with np.load(truth) as stored:
+        return dict(stored)
 
 
 def from_encoder(encoder: str, folder: Path) -> None:

@@ -38,7 +38,7 @@ def main() -> None:
             clip = (0.1 * rng.standard_normal(round(seconds * 16_000))).astype(np.float32)  # (num_samples,)
             runs, warmup = (args.long_runs, 0) if seconds == args.long_s else (args.runs, 2)
             sides = {side: (lambda p=pipe, c=clip: p(c)) for side, pipe in pipes.items()}
-            times = alternate(sides, runs, warmup)  # type: ignore[arg-type]
+            times = alternate(sides, runs, warmup)
             ratios = [torch_s / onnx_s for torch_s, onnx_s in zip(times["torch"], times["onnx"], strict=True)]
             row: dict[str, Any] = {f"{side}_s": Spread.of(values) for side, values in times.items()}
             row |= {"ratio": Spread.of(ratios), "onnx_real_time_factor": row["onnx_s"].median / seconds, "runs": runs}

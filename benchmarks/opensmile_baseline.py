@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -49,7 +50,7 @@ class Functionals:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def __call__(self, name: str, waveforms: Iterable[Array], number: int) -> Array:
+    def __call__(self, name: str, waveforms: Iterable[NDArray[Any]], number: int) -> Array:
         """Functionals `(number, 88)`; what cannot be computed, as of a clip too short, is nan."""
         rows = iter(waveforms)
         parts = []
@@ -73,7 +74,7 @@ class Functionals:
         features = np.concatenate(parts)
         return np.where(np.isfinite(features), features, np.nan)
 
-    def _compute(self, waveform: Array) -> Array:
+    def _compute(self, waveform: NDArray[Any]) -> Array:
         """`(88,)`, or one nan of a clip too short."""
         return np.asarray(self._smile(waveform, SAMPLING_RATE)).reshape(-1)
 
@@ -85,7 +86,7 @@ class LinearScores:
         self._classifier = classifier
         self._functionals = functionals
 
-    def __call__(self, name: str, waveforms: Iterable[Array], number: int) -> Array:
+    def __call__(self, name: str, waveforms: Iterable[NDArray[Any]], number: int) -> Array:
         """`(number, 8)`."""
         scores = np.full((number, len(EMOTIONS)), -1e3)
         features = self._functionals(name, waveforms, number)
@@ -104,7 +105,7 @@ def main() -> None:
     clips = training_clips(recipe)
     functionals = Functionals(args.cache)
     corpora = "+".join(clips.corpora)
-    features = functionals(f"train-{corpora}", map(clips.waveform, range(len(clips))), len(clips))
+    features = functionals(f"train-{corpora}", (clips.waveform(index) for index in range(len(clips))), len(clips))
     svm_file = args.json
     classifiers = {
         svm_file: LinearSVC(C=SVM_COST, class_weight="balanced", max_iter=MAX_ITERATIONS, random_state=recipe.seed),

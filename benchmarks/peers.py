@@ -75,7 +75,7 @@ def _stock_peer(ours: EmotionWhisperForAudioClassification) -> Peer:
     )
 
     def score(files: Sequence[str], batch_size: int) -> object:
-        recordings = [
+        recordings: Any = [
             dict(zip(("raw", "sampling_rate"), sf.read(file, dtype="float32"), strict=True)) for file in files
         ]
         return pipe(recordings, batch_size=batch_size)

@@ -55,7 +55,7 @@ def spread(value: dict[str, float], scale: float = 1.0) -> str:
 
 
 def _peers(results: Results) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for name, case in results["cases"].items():
         length, _, _ = name.partition(",")
         clips = f"mix of {case['num_clips']}, {case['seconds_of_audio']:.0f} s" if length == "mix" else f"{length} s"
@@ -96,7 +96,7 @@ def _encoder_speed(results: Results) -> list[Row]:
 
 
 def _long_audio(results: Results) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for name, case in results["cases"].items():
         memory = f"{case['peak_bytes'] / 1e9:.2f} GB" if "peak_bytes" in case else ""
         factor = case["seconds"] / case["seconds_of_audio"]
@@ -141,7 +141,7 @@ def _int8(results: Results) -> list[Row]:
 
 
 def _int8_accuracy(results: Results) -> list[Row]:
-    rows = [("size", f"{results['float32_bytes'] / 1e6:.1f} MB", f"{results['int8_bytes'] / 1e6:.1f} MB")]
+    rows: list[Row] = [("size", f"{results['float32_bytes'] / 1e6:.1f} MB", f"{results['int8_bytes'] / 1e6:.1f} MB")]
     if "test_uar" in results:
         recalls = results["test_uar"]
         rows.append((f"UAR on {results['test']}", *(f"{100 * recalls[kind]:.1f} %" for kind in ("onnx", "int8"))))
@@ -151,7 +151,7 @@ def _int8_accuracy(results: Results) -> list[Row]:
 
 def _scale(results: Results) -> list[Row]:
     size = results["million_hours"]
-    rows = [
+    rows: list[Row] = [
         (f"{name} worker(s)", f"{spread(row['steady_rate'])} hours of audio an hour")
         for name, row in results["workers"].items()
     ]

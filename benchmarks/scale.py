@@ -129,19 +129,19 @@ def main() -> None:
             for workers, done in runs.items():
                 done.append(time_run(plan, args.model, args.batch_size, workers))
         table_bytes = bytes_per_row(plan, args.model)
-    workers = {
+    spreads = {
         str(count): {name: Spread.of([getattr(run, name) for run in done]) for name in ("seconds", "steady_rate")}
         for count, done in runs.items()
     }
     ratios = [two.steady_rate / one.steady_rate for one, two in zip(runs[1], runs[2], strict=True)]
-    per_core = workers["2"]["steady_rate"].median / 2
+    per_core = spreads["2"]["steady_rate"].median / 2
     setting = {name: getattr(args, name) for name in ("clips", "median_s", "block_size", "batch_size", "runs")}
     numbers = {
         "benchmark": "scale",
         **setting,
         "mean_clip_s": duration_s / args.clips,
         "threads_per_worker": 1,
-        "workers": workers,
+        "workers": spreads,
         "scaling": Spread.of(ratios),
         "bytes_per_clip": table_bytes,
         "million_hours": sizing(per_core, duration_s / args.clips, table_bytes["clips"], args.price),

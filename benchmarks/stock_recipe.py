@@ -160,14 +160,14 @@ def main() -> None:
         trainer.train(resume_from_checkpoint=last)
         trainer.save_model(str(final))
         print(f"trained on {items} clips in {time.perf_counter() - started:.0f} s")
-    model = WhisperForAudioClassification.from_pretrained(final)
-    model.to("cuda" if torch.cuda.is_available() else "cpu")
-    scores = StockScores(model, extractor, args.output_dir, args.batch_size)
+    trained: Any = WhisperForAudioClassification.from_pretrained(final)
+    trained.to("cuda" if torch.cuda.is_available() else "cpu")
+    scores = StockScores(trained, extractor, args.output_dir, args.batch_size)
     described = {
         "name": "WhisperForAudioClassification, stock recipe",
         "encoder": Path(recipe.model.encoder).name,
-        "num_layers": model.config.encoder_layers,
-        "num_parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "num_layers": trained.config.encoder_layers,
+        "num_parameters": sum(parameter.numel() for parameter in trained.parameters()),
         "items": items,
         "window_s": window_s,
         "learning_rate": LEARNING_RATE,

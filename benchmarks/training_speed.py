@@ -51,7 +51,7 @@ def make_our_step(
     objective = TrainingObjective(model, recipe.objective, num_corpora=1, num_speakers=1).train()
     optimizer = torch.optim.AdamW(parameter_groups(objective, recipe.optimizer))
     averaged = AveragedModel(objective, multi_avg_fn=get_ema_multi_avg_fn(recipe.loop.ema_decay))
-    targets = torch.nn.functional.one_hot(torch.tensor(labels), config.num_labels).float()
+    targets = torch.nn.functional.one_hot(torch.tensor(labels), int(config.num_labels or 0)).float()
     batches = frame_batches(clips, recipe.loop.frames_per_batch, config.frame_samples)
 
     def batch_of(indices: list[int]) -> Batch:

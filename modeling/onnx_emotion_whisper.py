@@ -54,7 +54,8 @@ class OnnxEmotionWhisper:
         self._num_threads = 0
         self._session: Any = None
         metadata = self.session.get_modelmeta().custom_metadata_map
-        labels = [config.id2label[index] for index in range(config.num_labels or 0)]
+        id2label: Any = config.id2label
+        labels = [id2label[index] for index in range(config.num_labels or 0)]
         if json.loads(metadata.get("labels", "null")) != labels:
             raise ValueError(
                 f"{path} was exported with the labels {metadata.get('labels')}, and config.json beside it names "

@@ -225,4 +225,5 @@ def ranked(scores: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
 def _normalized(vectors: np.ndarray) -> np.ndarray:
     """Vectors `(..., width)` at length 1, float32."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+    normalized: np.ndarray = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return normalized

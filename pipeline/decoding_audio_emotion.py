@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,9 @@ def decode_audio(source: Any, sampling_rate: int = 16000) -> np.ndarray:
     return np.concatenate(list(iter_audio_blocks(source, sampling_rate)))
 
 
-def iter_audio_blocks(source: Any, sampling_rate: int = 16000, block_s: float = BLOCK_S) -> Iterator[np.ndarray]:
+def iter_audio_blocks(
+    source: Any, sampling_rate: int = 16000, block_s: float = BLOCK_S
+) -> Generator[np.ndarray, None, None]:
     """Read a recording block by block; memory does not grow with its length.
 
     Args:

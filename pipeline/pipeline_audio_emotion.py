@@ -124,7 +124,7 @@ class AudioEmotionPipeline(ChunkPipeline):
         absent = sorted([*report["missing_keys"], *(key for key, *_ in report["mismatched_keys"])])
         if absent:
             raise AudioEmotionError(f"{name} lacks weights: {', '.join(absent[:5])} ({len(absent)} in all).")
-        chosen_dtype = {} if dtype == "auto" else {"dtype": dtype}
+        chosen_dtype: dict[str, Any] = {} if dtype == "auto" else {"dtype": dtype}
         return cls(
             model=network,
             feature_extractor=feature_extractor,
@@ -188,8 +188,8 @@ class AudioEmotionPipeline(ChunkPipeline):
         **options: Any,
     ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """Check what the caller passed, before any work; other keys stay unset, so that a call keeps the pipeline's."""
-        known = ("return_timestamps", "top_k", "labels", "prior", "segments", "vad", "return_embeddings")
-        known += SMOOTHING_OPTIONS
+        named = ("return_timestamps", "top_k", "labels", "prior", "segments", "vad", "return_embeddings")
+        known = named + SMOOTHING_OPTIONS
         unknown = [name for name in options if name not in known]
         if unknown:
             raise AudioEmotionError(f"Unknown options {unknown}. The audio-emotion pipeline takes {list(known)}.")
@@ -288,7 +288,7 @@ class AudioEmotionPipeline(ChunkPipeline):
         """Decode one input; an iterator of its windows, float32 `(num_samples,)`."""
         return self.make_scorer().windows(input_)
 
-    def _forward(
+    def _forward(  # type: ignore[override]  # one option by name, where the base class has any
         self, input_tensors: dict[str, Any], embedding_width: int | None = None, **forward_parameters: Any
     ) -> Any:
         features = {

@@ -13,14 +13,14 @@ import numpy as np
 from .errors_audio_emotion import AudioEmotionError
 from .viterbi_audio_emotion import SCORE_FLOOR, viterbi_path
 
-SWITCH_COST_S = 0.5
-"""Default price of a change of label; chosen by `python -m benchmarks.segmentation`."""
+SWITCH_COST_S = 0.1
+"""Default price of a change of label: the best of the grid that `python -m benchmarks.segmentation` tries."""
 NO_SPEECH = "no_speech"
 """Label of a chunk in which the voice-activity gate heard nobody speak."""
 MIN_CHUNK_S = 0.5
-"""A label that lasts for less joins the chunk before it; chosen by the same command."""
+"""A label that lasts for less joins the chunk before it: 0 has 0.2 points fewer errors there, and many splinters."""
 HYSTERESIS = 0.0
-"""By how much a new label must lead the one before; chosen by the same command."""
+"""By how much a new label must lead the one before: more than 0 brings nothing there."""
 
 
 class Span(NamedTuple):

@@ -224,7 +224,7 @@ class EmotionStream:
         is_too_short = self._cutter.num_samples < MIN_DURATION_S * self._scorer.sampling_rate
         if self._is_finished and not is_heard and not is_too_short:
             self._hear(is_last=True)
-        num_labels = self.pipeline.model.config.num_labels
+        num_labels = int(self.pipeline.model.config.num_labels or 0)
         logits = np.concatenate([np.zeros((0, num_labels), dtype=np.float32), *self._answered])
         scores = self._rule.scores(logits).astype(np.float32)
         start_s = self._num_returned * self.plan.frame_samples / self._scorer.sampling_rate
@@ -249,7 +249,8 @@ def _load(model: AudioEmotionPipeline | str | Path | None) -> AudioEmotionPipeli
     if model is None:
         if "audio-emotion" not in SUPPORTED_TASKS:  # this file without the package that registers the task
             raise AudioEmotionError("There is no bundled model here: give `model`, a folder or Hub repo.")
-        model, _ = SUPPORTED_TASKS["audio-emotion"]["default"]["model"]
+        tasks: Any = SUPPORTED_TASKS
+        model, _ = tasks["audio-emotion"]["default"]["model"]
     if isinstance(model, (str, Path)):
         return AudioEmotionPipeline.from_pretrained(model)
     if not hasattr(model, "make_scorer"):

@@ -67,7 +67,7 @@ def finish(
     }
     model.config.temperature = temperature
     model.config.calibration_error = summary["calibration_error"]
-    model.to(torch.float16).save_pretrained(final)  # type: ignore[arg-type]
+    model.to(torch.float16).save_pretrained(final)
     model.config.dtype = torch.float32  # half precision is for the disk: loading without a dtype should give full
     model.config.save_pretrained(final)
     extractor.save_pretrained(final)

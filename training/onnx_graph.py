@@ -91,9 +91,10 @@ def graph_metadata(
             *("level_normalization", "level_target", "level_floor"),
         )
     }
+    id2label: Any = config.id2label
     values = {
         "format": FORMAT,
-        "labels": [config.id2label[index] for index in range(config.num_labels or 0)],
+        "labels": [id2label[index] for index in range(config.num_labels or 0)],
         "problem": config.problem,
         "temperature": config.temperature,
         "class_prior": config.class_prior,

@@ -62,11 +62,13 @@ def test_rows_are_those_of_the_local_engine(
             }
 
 
-def test_what_cannot_run_is_said_at_once(run: Callable[..., Any], clips: Path, two_workers: Cluster) -> None:
+def test_what_cannot_run_is_said_at_once(
+    run: Callable[..., Any], clips: Path, two_workers: Cluster, tmp_path: Path
+) -> None:
     with pytest.raises(AudioEmotionError, match="3 workers of 1 CPU each do not fit: the cluster has 2 CPU"):
         run(clips, cluster=Cluster(workers=3))
     with pytest.raises(AudioEmotionError, match=r"the cluster has 0 GPU.*--gpus-per-worker"):
-        run(clips, "out-gpu", cluster=Cluster(workers=1, gpus_per_worker=1))
+        run(clips, tmp_path / "out-gpu", cluster=Cluster(workers=1, gpus_per_worker=1))
     with pytest.raises(AudioEmotionError, match="memory of one process"):
         run(clips, "memory://nowhere", cluster=two_workers)
 

@@ -74,7 +74,7 @@ class AnalysisJob:
         """Do the work; answers how many recordings failed."""
         num_failed = 0
         with ListeningProgress(self.messages, len(recordings), quiet) as progress:
-            for recording, heard in hear(pipe, recordings, batch_size, progress):
+            for recording, heard in hear(pipe, recordings, batch_size, progress, self.options.get("vad", False)):
                 fault = heard if isinstance(heard, AudioEmotionError) else None
                 if not isinstance(heard, AudioEmotionError):
                     with progress.paused():

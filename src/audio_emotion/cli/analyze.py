@@ -155,7 +155,7 @@ def analyze(
         "prior": parse_prior(prior),
         "top_k": top_k,
     }
-    given = {"segments": segments and str(segments), "switch_cost": switch_cost, "min_chunk": min_chunk}
+    given = {"switch_cost_s": switch_cost, "min_chunk_s": min_chunk}
     options |= {name: value for name, value in given.items() if value is not None} | ({"vad": True} if vad else {})
     try:
         recordings, missing = find_recordings(files)
@@ -163,12 +163,13 @@ def analyze(
         records = RecordFile(file_format, plan.common if plan else None, None if out else sys.stdout)
         finished = records.read_finished() if resume and plan and plan.common else set()
         _check_options(model, options)
+        turns = {"segments": _read_turns(segments)} if segments else {}
     except AudioEmotionError as error:
         report(error)
         raise typer.Exit(USAGE) from error
-    for error in missing:
-        report(error)
-    job = AnalysisJob(plan, records, file_format, options, resume, finished, messages)
+    for fault in missing:
+        report(fault)
+    job = AnalysisJob(plan, records, file_format, options | turns, resume, finished, messages)
     waiting = [recording for recording in recordings if job.is_waiting(recording)]
     if len(waiting) < len(recordings) and not quiet:
         messages.print(f"{len(recordings) - len(waiting)} of {len(recordings)} recordings are finished already.")
@@ -176,7 +177,7 @@ def analyze(
     try:
         if waiting:
             pipe = _load(model, options, messages, quiet)
-            records.start(options["labels"] or list(pipe.model.config.id2label.values()))
+            records.start(options["labels"] or list((pipe.model.config.id2label or {}).values()))
             num_failed += job.run(pipe, waiting, batch_size, quiet, report)
             records.finish()
     except AudioEmotionError as error:
@@ -200,14 +201,20 @@ def _chosen_format(output_format: Format | None, as_json: bool, resume: bool, ou
     """The format, from options that fit each other."""
     from audio_emotion.cli.record_file import RESUMABLE
 
-    if as_json and output_format not in (None, Format.jsonl):
-        raise typer.BadParameter(f"--json writes jsonl, and --format asks for {output_format.value}.")  # type: ignore[union-attr]
+    if as_json and output_format is not None and output_format is not Format.jsonl:
+        raise typer.BadParameter(f"--json writes jsonl, and --format asks for {output_format.value}.")
     chosen = Format.jsonl if as_json else output_format or Format.table
     if resume and out is None:
         raise typer.BadParameter("--resume goes on with the results in --out, and there is no --out.")
     if resume and chosen is Format.table and out is not None and not out.is_dir():
         raise typer.BadParameter(f"--resume reads {', '.join(RESUMABLE)}, or a folder of files; a table is for people.")
     return chosen.value
+
+
+def _read_turns(path: Path) -> Any:
+    from audio_emotion.pipeline.speakers_audio_emotion import check_segments
+
+    return check_segments(path)
 
 
 def _load(model: str | None, options: dict[str, Any], messages: Console, quiet: bool) -> AudioEmotionPipeline:

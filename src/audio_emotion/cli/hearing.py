@@ -18,7 +18,11 @@ SHORT_TOGETHER = 8
 
 
 def hear(
-    pipe: AudioEmotionPipeline, recordings: Sequence[Recording], batch_size: int | None, progress: ListeningProgress
+    pipe: AudioEmotionPipeline,
+    recordings: Sequence[Recording],
+    batch_size: int | None,
+    progress: ListeningProgress,
+    vad: bool = False,
 ) -> Iterator[tuple[Recording, ScoredRecording | AudioEmotionError]]:
     """Hear recordings; those that follow each other and are short share a batch.
 
@@ -27,6 +31,7 @@ def hear(
         recordings: What to hear.
         batch_size: Windows per forward pass; None takes `SHORT_TOGETHER` for short recordings, 1 for a long one.
         progress: Told what is being heard.
+        vad: Whether the voice-activity gate listens as well.
 
     Yields:
         Each recording, in order, with what was heard or why it could not be.
@@ -34,10 +39,10 @@ def hear(
     for group in _groups(recordings, _window_s(pipe), batch_size or SHORT_TOGETHER):
         with progress.of([recording.name for recording, _ in group], _sum(group)) as advance:
             if len(group) > 1:
-                yield from _hear_together(pipe, [recording for recording, _ in group], advance)
+                yield from _hear_together(pipe, [recording for recording, _ in group], advance, vad)
             else:
                 recording = group[0][0]
-                yield recording, _attempt(pipe, recording.source, batch_size or 1, advance)
+                yield recording, _attempt(pipe, recording.source, batch_size or 1, advance, vad)
 
 
 def _groups(
@@ -62,12 +67,12 @@ def _groups(
 
 
 def _hear_together(
-    pipe: AudioEmotionPipeline, recordings: Sequence[Recording], advance: Callable[[float], None]
+    pipe: AudioEmotionPipeline, recordings: Sequence[Recording], advance: Callable[[float], None], vad: bool
 ) -> Iterator[tuple[Recording, ScoredRecording | AudioEmotionError]]:
     """One batch of short recordings; they are decoded first, so that one that cannot be read leaves the batch."""
     decoded = [_decode(pipe, recording) for recording in recordings]
     together = [sound for sound in decoded if isinstance(sound, dict)]
-    heard = pipe.score_recordings(together, len(together), advance) if together else iter(())
+    heard = pipe.score_recordings(together, len(together), advance, vad=vad) if together else iter(())
     for recording, sound in zip(recordings, decoded, strict=True):
         yield recording, next(heard) if isinstance(sound, dict) else sound
 
@@ -89,10 +94,10 @@ def _decode(pipe: AudioEmotionPipeline, recording: Recording) -> dict[str, Any] 
 
 
 def _attempt(
-    pipe: AudioEmotionPipeline, source: Any, batch_size: int, advance: Callable[[float], None]
+    pipe: AudioEmotionPipeline, source: Any, batch_size: int, advance: Callable[[float], None], vad: bool
 ) -> ScoredRecording | AudioEmotionError:
     try:
-        return pipe.score_recording(source, batch_size, advance)
+        return pipe.score_recording(source, batch_size, advance, vad=vad)
     except AudioEmotionError as error:
         return error
 

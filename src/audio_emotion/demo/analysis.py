@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from audio_emotion.pipeline.colors_audio_emotion import label_colors
 from audio_emotion.pipeline.decoding_audio_emotion import iter_audio_blocks
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 from audio_emotion.pipeline.export_audio_emotion import SUFFIXES, WRITERS
-from audio_emotion.pipeline.plot_audio_emotion import label_colors, plot_timeline, waveform_peaks
+from audio_emotion.pipeline.plot_audio_emotion import plot_timeline, waveform_peaks
 
 if TYPE_CHECKING:
     from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline

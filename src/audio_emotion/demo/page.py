@@ -17,8 +17,8 @@ import gradio as gr
 from audio_emotion.demo.analysis import RecordingAnalyst
 from audio_emotion.demo.live import LiveEar
 from audio_emotion.demo.uploads import MAX_AGE_S, UploadFolder
+from audio_emotion.pipeline.colors_audio_emotion import label_colors
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
-from audio_emotion.pipeline.plot_audio_emotion import label_colors
 
 HERE = Path(__file__).parent
 EXAMPLE = HERE / "examples" / "emotion_shifts.flac"

@@ -121,7 +121,7 @@ def _engine(
         return iter(())
     if run.cluster is None:
         return score_locally(blocks, store, scorer, on_clips)
-    expected = {name: scorer.metadata[name] for name in ("model_sha256", "version")}
+    expected = {name: str(scorer.metadata[name]) for name in ("model_sha256", "version")}
     return score_on_ray(blocks, store, scorer.options, run.cluster, expected, run.batch_size, run.num_readers, on_clips)
 
 

@@ -235,7 +235,7 @@ def load_pipeline(options: ScoringOptions, device: str | None = None) -> AudioEm
 
     transformers_logging.disable_progress_bar()
     model = bundled_checkpoint() if options.model is None else options.model
-    timestamps = {} if options.window_s is None else {"return_timestamps": options.window_s}
+    timestamps: dict[str, Any] = {} if options.window_s is None else {"return_timestamps": options.window_s}
     labels = None if options.labels is None else list(options.labels)
     return AudioEmotionPipeline.from_pretrained(model, device=device, labels=labels, prior=options.prior, **timestamps)
 
