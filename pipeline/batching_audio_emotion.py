@@ -6,7 +6,7 @@ Windows are decoded as the model takes them, so that only the frames' logits gro
 from __future__ import annotations
 
 import contextlib
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +26,8 @@ MIN_DURATION_S = 0.025
 """One analysis window of the log-mel features: nothing shorter can be heard."""
 BUCKET_BATCHES = 8
 """A list is decoded this many batches ahead and sorted by length, so that a batch holds clips of like length."""
+MAX_BLOCK_FRAMES = 24_000
+"""Scores of a recording are kept in blocks of at most this many frames: 8 minutes."""
 SILENCE_PEAK = 1e-4
 """A window that never exceeds this (-80 dB of full scale) is silence: there is nothing to hear in it."""
 SILENCE_LOG_WEIGHT = -100.0
@@ -52,6 +54,30 @@ def check_duration(name: str, num_samples: int, sampling_rate: int) -> None:
         )
 
 
+class _FrameStore:
+    """Keeps arrays of frames in few, growing blocks.
+
+    A small array kept from every window would lie between the large ones that come and go, and the heap would grow by a
+    hole a window: hundreds of megabytes an hour.
+    """
+
+    def __init__(self) -> None:
+        self._block = np.zeros((0, 0), dtype=np.float32)
+        self._num_used = 0
+
+    def keep(self, frames: np.ndarray) -> np.ndarray:
+        """A copy of `frames`, float32 `(num_frames, num_values)`, that lies beside those kept before."""
+        end = self._num_used + len(frames)
+        if end > len(self._block):
+            num_frames = max(len(frames), min(2 * len(self._block), MAX_BLOCK_FRAMES))
+            self._block = np.empty((num_frames, frames.shape[1]), dtype=np.float32)
+            self._num_used, end = 0, len(frames)
+        kept = self._block[self._num_used : end]
+        kept[:] = frames
+        self._num_used = end
+        return kept
+
+
 @dataclass
 class _Recording:
     """One input on its way through the model: its windows' outputs, by index, until all are there."""
@@ -63,6 +89,15 @@ class _Recording:
     outputs: dict[int, dict[str, np.ndarray]] = field(default_factory=dict)
     signal: SignalMeter | None = None
     speech: SpeechMeter | None = None
+    stores: defaultdict[str, _FrameStore] = field(default_factory=lambda: defaultdict(_FrameStore))
+
+    def keep(self, index: int, output: dict[str, np.ndarray]) -> None:
+        """Keep what the model said of a window: `logits (num_labels,)` and values of frames, in one or two axes."""
+        kept = {"logits": self.stores["logits"].keep(output["logits"][None])[0]}
+        for name in output.keys() - kept.keys():
+            values = output[name]
+            kept[name] = self.stores[name].keep(values.reshape(len(values), -1)).reshape(values.shape)
+        self.outputs[index] = kept
 
     @property
     def is_scored(self) -> bool:
@@ -208,7 +243,7 @@ class RecordingScorer:
         for start in range(0, len(waiting), batch_size):
             batch = waiting[start : start + batch_size]
             for window, answer in zip(batch, self.hear([window.samples for window in batch]), strict=True):
-                window.recording.outputs[window.index] = answer
+                window.recording.keep(window.index, answer)
                 if self.is_unheard(window.samples):
                     self._warn_of_silence(window)
                 if on_progress is not None:
