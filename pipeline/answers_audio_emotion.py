@@ -52,7 +52,7 @@ class Answerer:
         """Every frame's scores, and where asked for its embedding and whether it is speech."""
         recording = self.recording
         answer: dict[str, Any] = {
-            "frames": self.rule.scores(recording.frame_logits).astype(np.float32),
+            "frames": self.rule.frame_scores(recording.frame_logits),
             "frame_period_s": recording.frame_samples / recording.sampling_rate,
             "labels": list(self.rule.labels),
         }
@@ -82,7 +82,7 @@ class Answerer:
     def _changes(self, smoothing: Smoothing) -> list[Span]:
         """Spans that tile the recording: speech cut where the label changes, and what lies between."""
         recording = self.recording
-        scores = self.rule.scores(recording.frame_logits)
+        scores = self.rule.frame_scores(recording.frame_logits)
         speech = np.ones(len(scores), dtype=bool) if self.speech is None else self.speech
         bounds = [0, *(np.flatnonzero(np.diff(speech)) + 1).tolist(), len(speech)]
         spans = []

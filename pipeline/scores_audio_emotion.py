@@ -14,7 +14,8 @@ from .errors_audio_emotion import AudioEmotionError
 
 PRIOR_FLOOR = 1e-3
 """Least training share that a changed prior divides by: a class hardly trained on is not blown up."""
-
+BLOCK_FRAMES = 16_384
+"""Frames that are scored at once, in float64: 5 minutes."""
 SPEECH_HOP_SAMPLES = 512
 """Samples per answer of the voice-activity gate."""
 
@@ -79,7 +80,8 @@ class ScoredRecording:
 
 def pool_frames(frame_logits: np.ndarray, frame_log_weights: np.ndarray) -> np.ndarray:
     """Mean of frame logits `(num_frames, num_labels)` under the softmax of their log-weights -> `(num_labels,)`."""
-    pooled: np.ndarray = pool_weights(frame_log_weights) @ frame_logits.astype(np.float64)
+    # Unlike `@`, einsum widens the frames to float64 a buffer at a time.
+    pooled: np.ndarray = np.einsum("f,fl->l", pool_weights(frame_log_weights), frame_logits)
     return pooled
 
 
@@ -125,6 +127,13 @@ class ScoreRule:
         exponents = np.exp(calibrated - calibrated.max(axis=-1, keepdims=True))
         distribution: np.ndarray = exponents / exponents.sum(axis=-1, keepdims=True)
         return distribution
+
+    def frame_scores(self, frame_logits: np.ndarray) -> np.ndarray:
+        """Scores `(num_frames, len(labels))`, float32, of the frames of a recording of any length."""
+        scores = np.empty((len(frame_logits), len(self.labels)), dtype=np.float32)
+        for start in range(0, len(scores), BLOCK_FRAMES):
+            scores[start : start + BLOCK_FRAMES] = self.scores(frame_logits[start : start + BLOCK_FRAMES])
+        return scores
 
     def entropy(self, scores: np.ndarray) -> float:
         """How undecided scores `(len(labels),)` are: 0 for certain, 1 for no idea.

@@ -25,17 +25,18 @@ def viterbi_path(frame_scores: np.ndarray, switch_cost: float) -> np.ndarray:
     Returns:
         int64 array `(num_frames,)`, the label's index in each frame.
     """
-    gains = np.log(np.maximum(frame_scores, SCORE_FLOOR))
-    num_frames, num_labels = gains.shape
+    num_frames, num_labels = frame_scores.shape
     num_blocks = -(-num_frames // BLOCK_FRAMES)
-    padded = np.zeros((num_blocks * BLOCK_FRAMES, num_labels))  # frames past the end gain nothing, change nothing
-    padded[:num_frames] = gains
-    steps = np.ascontiguousarray(padded.reshape(num_blocks, BLOCK_FRAMES, num_labels).transpose(1, 2, 0))
-    # (step, label, block): numpy is quick along the long last axis
+    # Numpy is quick along the long last axis. Frames past the end gain nothing and change nothing.
+    steps = np.zeros((BLOCK_FRAMES, num_labels, num_blocks), dtype=np.float32)
+    gains = np.zeros(num_blocks * BLOCK_FRAMES, dtype=np.float32)
+    for label in range(num_labels):
+        gains[:num_frames] = np.log(np.maximum(frame_scores[:, label], SCORE_FLOOR))
+        steps[:, label] = gains.reshape(num_blocks, BLOCK_FRAMES).T
 
     totals = _entering_scores(steps, switch_cost)  # (label, block)
     stays = np.empty(steps.shape, dtype=bool)  # (step, label, block)
-    best = np.empty((BLOCK_FRAMES, num_blocks), dtype=np.int64)  # the label to come from
+    best = np.empty((BLOCK_FRAMES, num_blocks), dtype=np.int32)  # the label to come from
     for step, gain in enumerate(steps):
         best[step] = totals.argmax(axis=0)
         change = totals.max(axis=0) - switch_cost
@@ -64,13 +65,19 @@ def _entering_scores(steps: np.ndarray, switch_cost: float) -> np.ndarray:
 
 def _trace_back(stays: np.ndarray, best: np.ndarray, last_label: int) -> np.ndarray:
     """Follow the path from its end, one run of equal labels at a time."""
-    num_frames = len(stays)
-    frames = np.arange(num_frames)[:, None]
-    run_starts = np.maximum.accumulate(np.where(stays, 0, frames), axis=0)  # (num_frames, num_labels)
-    path = np.empty(num_frames, dtype=np.int64)
-    end, label = num_frames, last_label
+    path = np.empty(len(stays), dtype=np.int64)
+    end, label = len(stays), last_label
     while end > 0:
-        start = int(run_starts[end - 1, label])
+        start = _run_start(stays[:end, label])
         path[start:end] = label
         end, label = start, int(best[start])
     return path
+
+
+def _run_start(stays: np.ndarray) -> int:
+    """The last frame at which the label was changed to, looking back a block at a time; 0 where there is none."""
+    for end in range(len(stays), 0, -BLOCK_FRAMES):
+        changes = np.flatnonzero(~stays[max(0, end - BLOCK_FRAMES) : end])
+        if len(changes):
+            return int(max(0, end - BLOCK_FRAMES) + changes[-1])
+    return 0
