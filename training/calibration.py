@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
 from audio_emotion.training.data import ClipTable, load_clips
-from audio_emotion.training.metrics.distribution import expected_calibration_error
 from audio_emotion.training.recipe import CalibrationRecipe, CorpusRecipe
-from audio_emotion.training.validation import clip_logits, fit_temperature, masked_log_probabilities
+from audio_emotion.training.validation import calibration_error, clip_logits, fit_temperature
 
 _FRAMES_PER_BATCH = 3200
 
@@ -57,11 +55,11 @@ def finish(
     if model.config.problem != "distribution" or labels != validation.label_names:
         raise RecipeError(f"{best} answers {list(labels)} ({model.config.problem}), not {list(validation.label_names)}")
     logits = clip_logits(model, extractor, validation, _FRAMES_PER_BATCH)
-    temperature = fit_temperature(logits, validation, recipe.target, recipe.weighting == "corpora")
+    temperature = fit_temperature(logits, validation, recipe)
     summary = {
         "temperature": temperature,
-        "calibration_error": _calibration_error(logits / temperature, validation),
-        "calibration_error_before": _calibration_error(logits, validation),
+        "calibration_error": calibration_error(logits / temperature, validation),
+        "calibration_error_before": calibration_error(logits, validation),
         "clips": len(validation),
         **recipe.model_dump(),
     }
@@ -73,8 +71,3 @@ def finish(
     extractor.save_pretrained(final)
     (final / "calibration.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
-
-
-def _calibration_error(logits: np.ndarray, clips: ClipTable) -> float:
-    probabilities = np.exp(masked_log_probabilities(logits, clips.label_mask))
-    return float(expected_calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == clips.emotion))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -107,6 +107,17 @@ class ClipTable:
     def emotion(self) -> NDArray[np.int64]:
         """`(num_clips,)`: the most probable class of every clip."""
         return np.asarray(self.labels.argmax(axis=1))
+
+    def select(self, members: NDArray[np.bool_]) -> ClipTable:
+        """Only the clips for which `members (num_clips,)` is True, in the same order."""
+        kept = np.flatnonzero(members)
+        arrays = ("corpus_index", "row_index", "labels", "label_mask", "duration_s")
+        return replace(
+            self,
+            **{name: getattr(self, name)[kept] for name in arrays},
+            speakers=tuple(self.speakers[index] for index in kept),
+            languages=tuple(self.languages[index] for index in kept),
+        )
 
     def waveform(self, index: int) -> NDArray[np.float32]:
         """One clip's samples, `(num_samples,)` at the prepared 16 kHz; decoded once while `CACHE_BYTES` allows."""

@@ -14,6 +14,8 @@ from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhi
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.training.data import ClipTable
 from audio_emotion.training.metrics.classification import confusion_matrix, unweighted_average_recall
+from audio_emotion.training.metrics.distribution import expected_calibration_error
+from audio_emotion.training.recipe import CalibrationRecipe
 
 Array = NDArray[np.float64]
 
@@ -122,16 +124,28 @@ def _mean_loss(losses: Array, clips: ClipTable, per_corpus: bool) -> float:
     return float(np.mean([losses[clips.corpus_index == number].mean() for number in np.unique(clips.corpus_index)]))
 
 
-def fit_temperature(logits: Array, clips: ClipTable, target: str = "soft", per_corpus: bool = True) -> float:
+def calibration_error(logits: Array, clips: ClipTable) -> float:
+    """ECE against the most probable class, over all clips."""
+    probabilities = np.exp(masked_log_probabilities(logits, clips.label_mask))
+    return float(expected_calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == clips.emotion))
+
+
+def fit_temperature(logits: Array, clips: ClipTable, recipe: CalibrationRecipe | None = None) -> float:
     """The temperature of the lowest loss, searched between 0.2 and 5 (arXiv 1706.04599).
 
     Args:
         logits: `(num_clips, num_labels)`.
         clips: their labels.
-        target: `"soft"` for `soft_label_loss`, `"hard"` for `hard_label_loss`.
-        per_corpus: whether all corpora weigh alike, or all clips.
+        recipe: which loss, and what weighs alike; None takes the defaults.
     """
-    loss = {"soft": soft_label_loss, "hard": hard_label_loss}[target]
+    recipe = recipe or CalibrationRecipe()
+    if recipe.weighting == "median":
+        whole = recipe.model_copy(update={"weighting": "clips"})
+        corpora = [clips.corpus_index == number for number in np.unique(clips.corpus_index)]
+        wanted = [fit_temperature(logits[members], clips.select(members), whole) for members in corpora]
+        return float(np.exp(np.median(np.log(wanted))))
+    loss = {"soft": soft_label_loss, "hard": hard_label_loss}[recipe.target]
+    per_corpus = recipe.weighting == "corpora"
     best = minimize_scalar(
         lambda log_t: loss(logits, clips, float(np.exp(log_t)), per_corpus), bounds=np.log([0.2, 5.0]), method="bounded"
     )

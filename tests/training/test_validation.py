@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score  # type: ignore[import-untyped]
 
 from audio_emotion.training.data import ClipTable, load_clips
-from audio_emotion.training.recipe import Recipe
+from audio_emotion.training.recipe import CalibrationRecipe, Recipe
 from audio_emotion.training.validation import (
     fit_temperature,
     masked_log_probabilities,
@@ -42,10 +42,12 @@ def test_a_larger_corpus_weighs_by_the_root_of_its_size(clips: ClipTable) -> Non
     assert weighted_recall({"alpha": 0.0, "beta": 1.0}, clips) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("weighting", ["clips", "corpora", "median"])
 @pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
-def test_the_temperature_undoes_a_scaling_of_the_logits(clips: ClipTable, sharpness: float) -> None:
+def test_the_temperature_undoes_a_scaling_of_the_logits(clips: ClipTable, sharpness: float, weighting: str) -> None:
     logits = np.log(np.where(clips.label_mask, clips.labels, 1.0)) * sharpness
-    assert fit_temperature(logits, clips) == pytest.approx(sharpness, rel=0.01)
+    soft = CalibrationRecipe(target="soft", weighting=weighting)
+    assert fit_temperature(logits, clips, soft) == pytest.approx(sharpness, rel=0.01)
     entropy = -np.sum(clips.labels * np.log(np.where(clips.label_mask, clips.labels, 1.0)), axis=1)
     by_corpus = [entropy[clips.corpus_index == number].mean() for number in range(2)]
     assert soft_label_loss(logits, clips, sharpness) == pytest.approx(np.mean(by_corpus), rel=1e-4)

@@ -19,6 +19,7 @@ class Weighting(str, Enum):
 
     clips = "clips"
     corpora = "corpora"
+    median = "median"
 
 
 def calibrate(
@@ -34,7 +35,9 @@ def calibrate(
     target: Annotated[
         Target, typer.Option("--target", help="Fit to each clip's most probable class, or to its soft label.")
     ] = Target.hard,
-    weighting: Annotated[Weighting, typer.Option("--weighting", help="What weighs alike.")] = Weighting.clips,
+    weighting: Annotated[
+        Weighting, typer.Option("--weighting", help="What weighs alike, or the median of the corpora's temperatures.")
+    ] = Weighting.median,
 ) -> None:
     """Fit a model's temperature to the validation clips of its training corpora, and write the model.
 
