@@ -7,6 +7,7 @@ Usage: python -m benchmarks.calibration --data prepared [--model FOLDER] [--thre
 """
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,8 @@ def main() -> None:
         rules[f"{target}, {weighting}"] = {"mean_ece": mean, "corpora": corpora}
         details = ", ".join(f"{name} {100 * corpus['ece']:.1f}" for name, corpus in corpora.items())
         print(f"{target:>4} {weighting:<7} mean ECE {100 * mean:.1f} % ({details})", flush=True)
-    report(args.json, {"clips": len(clips), "rules": rules})
+    numbers = {"benchmark": "calibration", "model": Path(args.model).name, "clips": len(clips), "rules": rules}
+    report(numbers, args.json)
 
 
 if __name__ == "__main__":
