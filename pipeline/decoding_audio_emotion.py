@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .bounds_audio_emotion import MAX_BLOCK_VALUES, believable, check_claims
-from .errors_audio_emotion import AudioDecodingError
+from .errors_audio_emotion import AudioDecodingError, printable
 
 try:
     import soundfile
@@ -121,21 +121,21 @@ def probe_duration_s(source: Any) -> float | None:
 
 
 def describe_source(source: Any) -> str:
-    """Name an audio source for a message or a table: its path or URL, else its kind.
+    """Name an audio source for a message or a table: its path or URL, printable, else its kind.
 
     >>> describe_source({"bytes": b"...", "path": "a.flac"})
     'a.flac'
     """
     if isinstance(source, (str, os.PathLike)):
-        return str(source)
+        return printable(str(source))
     if isinstance(source, Mapping):
         if source.get("audio") is not None:
             return describe_source(source["audio"])
-        return str(source.get("path") or "the audio given as a mapping")
+        return printable(str(source.get("path") or "the audio given as a mapping"))
     if isinstance(source, (bytes, bytearray, memoryview)):
         return "the audio given as bytes"
     if hasattr(source, "read"):
-        return str(getattr(source, "name", "the audio file object"))
+        return printable(str(getattr(source, "name", "the audio file object")))
     return "the audio given as an array"
 
 
