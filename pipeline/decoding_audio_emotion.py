@@ -98,6 +98,11 @@ def iter_audio_blocks(
             num_read += len(mono)
             if resampler is not None:
                 mono = resampler.resample_chunk(mono)
+                if not np.isfinite(mono).all():
+                    raise AudioDecodingError(
+                        f"{name} holds samples near {num_read / source_rate:.3f} s that are too large to resample: full "
+                        "scale is 1.0. Divide them by their largest."
+                    )
             if len(mono):
                 num_yielded += len(mono)
                 yield mono
@@ -348,6 +353,8 @@ def _open_with_av(file: Any, name: str, stack: contextlib.ExitStack) -> tuple[in
         file.seek(0)
     container = stack.enter_context(av.open(file, options={"format_whitelist": CONTAINERS}))
     stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise AudioDecodingError(f"{name} is in a codec that PyAV does not know. {READABLE}.")
     check_claims(name, stream.codec_context.sample_rate or 0, stream.codec_context.channels)
 
     def blocks() -> Iterator[np.ndarray]:
@@ -358,7 +365,7 @@ def _open_with_av(file: Any, name: str, stack: contextlib.ExitStack) -> tuple[in
                     yield converted.to_ndarray().T  # (num_samples, num_channels)
             for converted in to_float.resample(None):
                 yield converted.to_ndarray().T  # (num_samples, num_channels)
-        except av.FFmpegError as error:
+        except (av.FFmpegError, ValueError) as error:  # ValueError: rate or channels change on the way
             raise AudioDecodingError(f"{name} is damaged: {error}. Copy or export the file again.") from error
 
     return stream.codec_context.sample_rate, blocks()
