@@ -231,7 +231,7 @@ def _override_recipe(content: bytes, _: Path) -> None:
     load_recipe(SHIPPED / "base.yaml", content.decode(errors="surrogateescape").split("\n"))
 
 
-OVERRIDES = b"loop.epochs=2\nmodel.nesting_dims=[8, 16]\naugmentation.noise_snr_db=[1, 2]\nseed=3\nname=x\ndata.0.name=y"
+OVERRIDES = b"loop.epochs=2\nmodel.nesting_dims=[8, 16]\naugmentation.noise_snr_db=[1, 2]\nseed=3\ndata.0.name=y"
 
 
 # --------------------------------------------------------------------------------------------------------------- models
@@ -524,7 +524,10 @@ def _all_doors() -> dict[str, Door]:
         **{f"score{suffix}": Door(lambda _, s=suffix: [LISTS[s]], _find_sources(suffix)) for suffix in LISTS},
         "score.parquet": Door(_parquet, _find_sources(".parquet"), weight=2),
         "score-resume": Door(lambda _: list(STORE_FILES.values()), _resume_run),
-        **{f"analyze-resume-{kind}": Door(_results(kind), _resume_results(kind)) for kind in ("json", "jsonl", "csv", "rttm")},
+        **{
+            f"analyze-resume-{kind}": Door(_results(kind), _resume_results(kind))
+            for kind in ("json", "jsonl", "csv", "rttm")
+        },
         "endpoint": Door(lambda _: REQUESTS, _handle_request, allowed=(ValueError,)),
         "command-line": Door(lambda _: ["\n".join(command).encode() for command in COMMANDS], _call_command, weight=4),
     }

@@ -197,7 +197,9 @@ atheris.Setup([sys.argv[0], str(corpus), *options], lambda content: door.try_kno
 atheris.Fuzz()
 """
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    return subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent, env=environment, check=False).returncode
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parent, env=environment, check=False
+    ).returncode
 
 
 if __name__ == "__main__":

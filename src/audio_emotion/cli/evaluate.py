@@ -67,14 +67,14 @@ def evaluate(
     import shlex
     import sys
 
-    from rich.console import Console
     from rich.markup import escape
 
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.training.evaluation_plots import plot_results
     from audio_emotion.training.evaluation_run import read_results, write_results
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     settings = {
         "batch_size": batch_size,
         "prior": "train" if prior is Prior.train else "uniform",
@@ -91,9 +91,9 @@ def evaluate(
     write_results(results, out)
     results = read_results(out)
     if results["corpora"]:
-        Console().print(_table(results))
+        Terminal().print(_table(results))
     if results["shifts"]:
-        Console().print(_shift_table(results))
+        Terminal().print(_shift_table(results))
     console.print(f"The results are in {out}")
     if plots is not None:
         console.print(f"{len(plot_results(results, plots))} pictures are in {plots}")

@@ -145,7 +145,7 @@ class Store:
             and all(isinstance(size, int) for size in values["files"].values())
         ):
             raise AudioEmotionError(
-                f"{self.url}/{MANIFEST}/{name}.json is no entry of a finished block. Delete it to score the block again."
+                f"{self.url}/{MANIFEST}/{name}.json is no entry of a finished block. Delete it to redo the block."
             )
         return Finished(**values)
 
