@@ -1,6 +1,7 @@
 """Configuration of the emotion model: its encoder, its heads, its labels and the one definition of time."""
 
 import math
+import re
 from dataclasses import field, fields
 from typing import Any, ClassVar, Literal
 
@@ -23,6 +24,8 @@ LARGEST = {
 }
 """Sizes of the encoder far above any Whisper's: beyond them a config only fills the memory."""
 MAX_LABELS = 2**12
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and halves of characters: no label has them."""
 MAX_POOLING_DIM = 2**14
 
 
@@ -151,6 +154,8 @@ class EmotionWhisperConfig(PreTrainedConfig):
         labels = [(self.id2label or {}).get(index) for index in range(self.num_labels or 0)]
         if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
             raise ValueError(f"id2label must name the outputs 0, 1, ..., got {self.id2label}.")
+        if strange := [label for label in labels if UNPRINTABLE.search(label)]:
+            raise ValueError(f"id2label has control characters in {strange}.")
         if len(set(labels)) < len(labels):
             raise ValueError(f"id2label names a label twice: {labels}.")
 

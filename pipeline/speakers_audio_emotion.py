@@ -8,7 +8,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from .errors_audio_emotion import AudioEmotionError
+from .errors_audio_emotion import AudioEmotionError, printable
 
 Turns = list[Mapping[str, Any]]
 KINDS = "a list of {'start', 'end', 'speaker'}, the path of an .rttm file, a DataFrame, or a pyannote Annotation"
@@ -138,7 +138,7 @@ def _checked_turn(segment: Any, index: int) -> Mapping[str, Any]:
             f"segments[{index}] goes from {start} s to {end} s; a segment begins at 0 or later and ends after that."
         )
     unknown = speaker is None or speaker != speaker  # a DataFrame's gap is NaN
-    return {"start": float(start), "end": float(end), "speaker": None if unknown else speaker}
+    return {"start": float(start), "end": float(end), "speaker": None if unknown else printable(str(speaker))}
 
 
 def _parse_turn(fields: list[str], where: str) -> tuple[str, Mapping[str, Any]]:
@@ -153,5 +153,5 @@ def _parse_turn(fields: list[str], where: str) -> tuple[str, Mapping[str, Any]]:
         raise AudioEmotionError(f"{where}: start {fields[3]!r} and duration {fields[4]!r} must be seconds.") from error
     if not (0 <= start < LONGEST_S and 0 < duration < LONGEST_S):
         raise AudioEmotionError(f"{where}: start {start} must be at least 0 and duration {duration} above 0 seconds.")
-    speaker = None if fields[7] == "<NA>" else fields[7]
+    speaker = None if fields[7] == "<NA>" else printable(fields[7])
     return fields[1], {"start": start, "end": start + duration, "speaker": speaker}

@@ -336,8 +336,9 @@ def _print_prepared(console: Console, prepared: Prepared) -> None:
 def _table(title: str, *columns: str) -> Table:
     """A table; a column that begins with `>` is aligned right."""
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left")
+    table = Table(title=Text(title) if title else None, title_justify="left")
     for index, column in enumerate(columns):
         justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
         table.add_column(column.removeprefix(">"), justify=justify, no_wrap=index == 0)
