@@ -289,6 +289,7 @@ def _model_file(part: str, name: str, weight: int = 1) -> Door:
 
 
 def _load_config(content: bytes, folder: Path) -> None:
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig, AutoFeatureExtractor
 
     for name, auto in (("config.json", AutoConfig), ("preprocessor_config.json", AutoFeatureExtractor)):
@@ -296,7 +297,7 @@ def _load_config(content: bytes, folder: Path) -> None:
         shutil.rmtree(broken, ignore_errors=True)
         broken.mkdir()
         (broken / name).write_bytes(content)
-        with contextlib.suppress(ValueError, OSError):
+        with contextlib.suppress(ValueError, OSError, StrictDataclassError):  # as every config of transformers
             auto.from_pretrained(broken)
 
 

@@ -114,9 +114,10 @@ def _follow(
 
 
 def _keep(keep: Path | None, name: str, number: int, folder: Path) -> None:
-    if keep is not None and (folder / "case").exists():
+    case = folder / f"case-{number}"
+    if keep is not None and case.exists():
         (keep / name).mkdir(parents=True, exist_ok=True)
-        shutil.copy(folder / "case", keep / name / str(number))
+        shutil.copy(case, keep / name / str(number))
 
 
 def knock_often(name: str, first: int, last: int, folder: Path) -> None:
@@ -133,11 +134,14 @@ def knock_often(name: str, first: int, last: int, folder: Path) -> None:
         door.try_knock(seed, folder)  # also the imports, which are no case's fault
     for number in range(first, last):
         content = mutated(seeds, name, number)
-        (folder / "case").write_bytes(content)
+        case = folder / f"case-{number}"
+        case.write_bytes(content)
         print(json.dumps({"door": name, "case": number}), file=out, flush=True)
         fault = knock_once(name, content, folder)
         if fault:
             print(json.dumps({"door": name, "case": number, "fault": fault}), file=out, flush=True)
+        else:
+            case.unlink()
 
 
 def knock_once(name: str, content: bytes, folder: Path) -> str | None:

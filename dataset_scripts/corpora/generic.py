@@ -126,6 +126,9 @@ class Description(_Section):
     @model_validator(mode="after")
     def _fits_together(self) -> Description:
         mask_of((*self.labels.values(), *self.intensities))
+        table = PurePosixPath(self.table.replace("\\", "/"))
+        if table.is_absolute() or ".." in table.parts:
+            raise ValueError(f"table is {self.table!r}; it must lie in the folder of {DESCRIPTION}")
         if unknown := sorted(set(self.genders.values()) - set(GENDERS)):
             raise ValueError(f"genders has {', '.join(unknown)}; valid are {', '.join(GENDERS)}")
         for rated, (low, high) in self.ranges.model_dump().items():
