@@ -19,9 +19,12 @@ def check_model_folder(name: str) -> None:
     Raises:
         AudioEmotionError: If it is a file, or holds no weights, or a pickle in their place.
     """
-    folder = Path(name).expanduser()
-    if not folder.exists():
-        return
+    try:
+        folder = Path(name).expanduser()
+        if not folder.exists():
+            return
+    except (OSError, RuntimeError) as error:  # a name too long, a ~user who is not
+        raise AudioEmotionError(f"{name!r} is no model: {error}. Give a model folder, or a Hub repo's name.") from error
     if not folder.is_dir():
         raise AudioEmotionError(f"{name} is a file; a model is a folder with config.json and model.safetensors.")
     files = {path.name for path in folder.iterdir()}

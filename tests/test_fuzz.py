@@ -1,10 +1,12 @@
 """Broken input at every door: what once fell, kept in `fuzz_corpus/`, and the ten thousand cases of `make fuzz`."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+import fuzz_run
 import pytest
-from fuzz_doors import DOORS
+from fuzz_doors import DOORS, Door
 from fuzz_mutation import mutated
 from fuzz_run import knock_once, watch
 
@@ -34,12 +36,15 @@ def test_whole_and_broken_input(name: str, scratch: Path) -> None:
 
 def test_a_fault_of_a_door_is_seen(monkeypatch: pytest.MonkeyPatch, scratch: Path) -> None:
     def knock(fault: Callable[[], object]) -> str | None:
-        monkeypatch.setattr(type(DOORS["turns-json"]), "try_knock", lambda *_: fault())
+        monkeypatch.setattr(Door, "try_knock", lambda *_: fault())
         return knock_once("turns-json", b"", scratch)
 
-    assert "ZeroDivisionError" in str(knock(lambda: 1 // 0))
-    assert "large: " in str(knock(lambda: bytes(range(256)) * (6 << 20)))
+    monkeypatch.setattr(fuzz_run, "MAX_BYTES", 64 << 20)
     assert knock(lambda: None) is None
+    assert "ZeroDivisionError" in str(knock(lambda: 1 // 0))
+    assert "large: " in str(knock(lambda: bytes(range(256)) * (1 << 19)))
+    monkeypatch.setattr(fuzz_run, "MAX_S", 0.05)
+    assert "slow: 0.1" in str(knock(lambda: time.sleep(0.1)))
 
 
 def test_the_same_number_is_the_same_case() -> None:

@@ -63,6 +63,12 @@ def fails(folder: Path, match: str, within_s: float = 60.0) -> None:
     assert time.monotonic() - began < within_s
 
 
+def same_scores(answer: Any, expected: Any) -> None:
+    """Equal as far as the memory's alignment, which chooses the order of sums, allows."""
+    assert [entry["label"] for entry in answer] == [entry["label"] for entry in expected]
+    assert [entry["score"] for entry in answer] == pytest.approx([entry["score"] for entry in expected], abs=1e-6)
+
+
 class Bomb:
     """A pickle of this runs code where it is opened."""
 
@@ -142,7 +148,7 @@ class TestPickles:
         whole.model.save_pretrained(folder, max_shard_size="50KB")
         (folder / "model.safetensors").unlink(missing_ok=True)
         assert len(list(folder.glob("*.safetensors"))) > 1
-        assert AudioEmotionPipeline.from_pretrained(folder, device="cpu")(speech(1.0)) == whole(speech(1.0))
+        same_scores(AudioEmotionPipeline.from_pretrained(folder, device="cpu")(speech(1.0)), whole(speech(1.0)))
 
 
 class TestWeights:
@@ -193,7 +199,7 @@ class TestWeights:
         expected = AudioEmotionPipeline.from_pretrained(folder, device="cpu")(speech(1.0))
         weights = load_file(folder / "model.safetensors") | {"os.system": torch.zeros(3)}
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-        assert AudioEmotionPipeline.from_pretrained(folder, device="cpu")(speech(1.0)) == expected
+        same_scores(AudioEmotionPipeline.from_pretrained(folder, device="cpu")(speech(1.0)), expected)
 
 
 class TestSizes:
@@ -206,7 +212,7 @@ class TestSizes:
             ("encoder_config__encoder_layers", -1),
             ("attention_pooling_dim", 10**6),
             ("nesting_dims", [10**6, 10**6 + 1]),
-            ("id2label", {str(index): f"label {index}" for index in range(10**5)}),
+            ("id2label", {str(index): f"label {index}" for index in range(10**4)}),
         ],
     )
     def test_sizes_that_only_fill_the_memory(self, folder: Path, field: str, value: Any) -> None:

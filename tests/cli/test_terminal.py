@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from audio_emotion.cli import app
 from audio_emotion.cli.terminal import Terminal
 
 HOSTILE = "a\x1b[2Jb\x1b]0;title\x07\x9bc\u202ed\u2066e\x00f"
+NAMES = ["a\x1b[2J.wav", "b\nerror: c.wav", "[red]x[/blue].wav", "\udcff\udcfe.wav", "\u202egpj.wav"]
 
 
 def shown(*printed: Any, **options: Any) -> str:
@@ -39,12 +39,10 @@ def test_colours_and_other_scripts_stay() -> None:
     assert shown("żółć 語 \u200c👍🏽", markup=False).strip() == "żółć 語 \u200c👍🏽"
 
 
-@pytest.mark.parametrize(
-    "name", ["a\x1b[2J.wav", "b\nerror: c.wav", "[red]x[/blue].wav", "\udcff\udcfe.wav", "\u202egpj.wav"]
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_analyze_names_of_files(tiny_model_dir: Path, tmp_path: Path, speech: Any, name: str) -> None:
     soundfile.write(tmp_path / "plain.wav", speech(0.5), 16000)
-    os.rename(tmp_path / "plain.wav", os.fsencode(tmp_path / name))
+    (tmp_path / "plain.wav").rename(tmp_path / name)
     (tmp_path / "turns.rttm").write_text("SPEAKER x 1 0 0.4 <NA> <NA> =\x1b[2J<b>[/red] <NA> <NA>\n")
     arguments = ["analyze", str(tmp_path), "--model", str(tiny_model_dir)]
     table = CliRunner().invoke(app, arguments)
@@ -54,7 +52,7 @@ def test_analyze_names_of_files(tiny_model_dir: Path, tmp_path: Path, speech: An
     assert json.loads(answer.stdout)["file"]
     broken = tmp_path / "empty"
     broken.mkdir()
-    open(os.path.join(os.fsencode(broken), os.fsencode(name)), "wb").close()  # noqa: PTH118, PTH123
+    (broken / name).touch()
     failed = CliRunner().invoke(app, ["analyze", str(broken), "--model", str(tiny_model_dir)])
     assert failed.exit_code == 1 and "is empty" in failed.output
     assert "\x1b" not in failed.output and "\u202e" not in failed.output
