@@ -115,8 +115,8 @@ def probe_duration_s(source: Any) -> float | None:
     if soundfile is None or not isinstance(source, (str, os.PathLike)):
         return None
     try:
-        return float(soundfile.info(str(Path(source).expanduser())).duration)
-    except (soundfile.SoundFileError, TypeError):
+        return float(soundfile.info(_native(str(Path(source).expanduser()))).duration)
+    except (soundfile.SoundFileError, TypeError, OSError, RuntimeError, ValueError):
         return None
 
 
@@ -254,8 +254,8 @@ def _seekable(file: Any, name: str) -> Any:
 
 def _download(url: str, stack: contextlib.ExitStack) -> Any:
     file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-    request = urllib.request.Request(url, headers={"User-Agent": "audio-emotion"})
     try:
+        request = urllib.request.Request(url, headers={"User-Agent": "audio-emotion"})
         with urllib.request.urlopen(request, timeout=URL_TIMEOUT_S) as response:
             shutil.copyfileobj(response, file)
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
@@ -275,7 +275,7 @@ def _open_container(
     reason = "soundfile is not installed"
     if soundfile is not None:
         try:
-            sound = stack.enter_context(soundfile.SoundFile(file))
+            sound = stack.enter_context(soundfile.SoundFile(_native(file)))
             check_claims(name, sound.samplerate, sound.channels)
             blocks = _soundfile_blocks(sound, block_s, name)
             return sound.samplerate, believable(blocks, sound.samplerate, num_bytes, name)
@@ -285,9 +285,14 @@ def _open_container(
         try:
             sampling_rate, blocks = _open_with_av(file, name, stack)
             return sampling_rate, believable(blocks, sampling_rate, num_bytes, name)
-        except (av.FFmpegError, IndexError) as error:
+        except (av.FFmpegError, IndexError, UnicodeError) as error:
             reason = f"{reason}; PyAV: {error}"
     raise AudioDecodingError(f"{name} cannot be read as audio ({reason}). {READABLE}.")
+
+
+def _native(file: Any) -> Any:
+    """A path as the system has it: on Linux a name is bytes, and they need be no text."""
+    return os.fsencode(file) if isinstance(file, str) and os.name == "posix" else file
 
 
 def _num_bytes(file: Any) -> int:

@@ -15,12 +15,12 @@ from audio_emotion.cli import app
 from audio_emotion.cli.terminal import Terminal
 
 HOSTILE = "a\x1b[2Jb\x1b]0;title\x07\x9bc\u202ed\u2066e\x00f"
-NAMES = ["a\x1b[2J.wav", "b\nerror: c.wav", "[red]x[/blue].wav", "\udcff\udcfe.wav", "\u202egpj.wav"]
+NAMES = ["a\x1b[2J.wav", "b\nerror: c.wav", "[bold]x[blink].wav", "\udcff\udcfe.wav", "\u202egpj.wav"]
 
 
 def shown(*printed: Any, **options: Any) -> str:
     out = io.StringIO()
-    Terminal(file=out, force_terminal=True, width=200, **options).print(*printed)
+    Terminal(file=out, force_terminal=True, width=200, highlight=False, **options).print(*printed)
     return out.getvalue()
 
 
