@@ -131,7 +131,7 @@ def _checked_turn(segment: Any, index: int) -> Mapping[str, Any]:
     if not isinstance(segment, Mapping) or not {"start", "end"} <= segment.keys():
         raise AudioEmotionError(f"segments[{index}] is {segment!r}; give a mapping with 'start' and 'end' in seconds.")
     start, end, speaker = segment["start"], segment["end"], segment.get("speaker")
-    if not all(isinstance(bound, Real) and abs(bound) < LONGEST_S for bound in (start, end)):  # false for NaN as well
+    if not all(isinstance(bound, Real) and abs(bound) < LONGEST_S for bound in (start, end)):  # type: ignore[operator]
         raise AudioEmotionError(f"segments[{index}] has start {start!r} and end {end!r}; give seconds as numbers.")
     if start < 0 or end <= start:
         raise AudioEmotionError(

@@ -138,6 +138,16 @@ def test_two_users_at_once_each_get_their_own(open_page: Visit, voice_file: Any,
     bad.wait_for_selector(".ae-problem:visible:has-text('bad.wav cannot be read')")
 
 
+def test_two_users_with_the_same_recording(open_page: Visit, voice_file: Any) -> None:
+    path = voice_file("same.wav", 3.0, seed=5)
+    pages = [open_page() for _ in range(3)]
+    for page in pages:
+        page.set_input_files("#ae-file", path)
+    for page in pages:
+        page.wait_for_selector(".ae-problem:visible, .ae-report")
+        assert page.locator(".ae-report h2").inner_text() == "same.wav"
+
+
 def test_recording_with_the_microphone(open_page: Visit) -> None:
     page = open_page()
     page.get_by_role("button", name="Record", exact=True).click()

@@ -112,13 +112,13 @@ def test_many_at_once_and_the_honest_ones_are_answered(server: dict[str, Any], v
     honest = voice_file("clip.wav", 1.0).read_bytes()
     bad = [b"RIFF no", b"\0" * 900_000, honest[:40], flac(400, 1, 16_000), flac(300, 8, 655_350), b"<script>"]
 
-    def send(content: bytes) -> Any:
-        status, paths = upload(server, content)
+    def send(number: int, content: bytes) -> Any:
+        status, paths = upload(server, content, f"clip-{number}.wav")
         assert status == 200
         return ask(server, "hear", {"path": paths[0], "name": "clip.wav"}, last=True)
 
     with ThreadPoolExecutor(16) as threads:
-        answers = list(threads.map(send, [*bad, honest] * 3))
+        answers = list(threads.map(send, range(21), [*bad, honest] * 3))
     for number, answer in enumerate(answers):
         is_honest = number % (len(bad) + 1) == len(bad)
         assert ("chunks" if is_honest else "error") in answer, (number, answer)
