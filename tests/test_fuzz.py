@@ -1,6 +1,5 @@
 """Broken input at every door: what once fell, kept in `fuzz_corpus/`, and the ten thousand cases of `make fuzz`."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def test_a_fault_of_a_door_is_seen(monkeypatch: pytest.MonkeyPatch, scratch: Pat
     assert "ZeroDivisionError" in str(knock(lambda: 1 // 0))
     assert "large: " in str(knock(lambda: bytes(range(256)) * (1 << 19)))
     monkeypatch.setattr(fuzz_run, "MAX_S", 0.05)
-    assert "slow: 0.1" in str(knock(lambda: time.sleep(0.1)))
+    assert "slow: " in str(knock(lambda: sum(range(10_000_000))))
 
 
 def test_the_same_number_is_the_same_case() -> None:
