@@ -11,7 +11,7 @@ SCRIPTS := benchmarks examples/make_recording.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-slow test-gpu lint format types package ci benchmarks lock clean
+.PHONY: help install demo test test-slow test-gpu fuzz lint format types package ci benchmarks lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
@@ -38,6 +38,9 @@ test-slow: $(INSTALLED) ## run the tests marked slow
 
 test-gpu: $(INSTALLED) ## run the tests that need a CUDA device
 	@$(BIN)/python -m pytest -m gpu || test $$? -eq 5 # 5: there is no such test
+
+fuzz: $(INSTALLED) ## knock at every reading door with 10,000 broken inputs (half an hour)
+	@$(BIN)/python tests/fuzz_run.py --cases 10000
 
 lint: $(INSTALLED) ## check style and formatting
 	@$(BIN)/ruff check --quiet --output-format=concise

@@ -1,6 +1,7 @@
 """Adapters that bring labels of their own: each has its head and its label config; the base model stays as it is."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,11 @@ LABEL_CONFIG_NAME = "label_config.json"
 
 LABEL_FIELDS = ("problem", "id2label", "class_prior", "temperature", "calibration_error", "corpora")
 """Fields of the model's config that belong to its head."""
+
+ADAPTER_CONFIG_NAME = "adapter_config.json"
+_PATTERN_FIELDS = ("target_modules", "exclude_modules", "layers_pattern")
+_REPEATS = re.compile(r"[*+{]")
+_REPEATED_GROUP = re.compile(r"\)[*+{]")
 
 _DOWNLOAD_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
 
@@ -42,7 +48,11 @@ class AdapterLabelsMixin(PreTrainedModel):
 
         Returns:
             What transformers reports.
+
+        Raises:
+            ValueError: Its config matches modules with a pattern that could take forever, or its labels are no labels.
         """
+        _check_patterns(peft_model_id, kwargs)
         labels = _read_labels(peft_model_id, kwargs)
         if labels is None:
             return super().load_adapter(peft_model_id, adapter_name, *args, **kwargs)
@@ -110,17 +120,42 @@ class AdapterLabelsMixin(PreTrainedModel):
         self.config = configs.get(adapter_name, configs[None])
 
 
-def _read_labels(peft_model_id: Any, options: dict[str, Any]) -> dict[str, Any] | None:
-    """The adapter's label config; None where it has none, and so the labels of its base."""
-    if peft_model_id is None:
+def _check_patterns(peft_model_id: Any, options: dict[str, Any]) -> None:
+    """Refuse regular expressions in `adapter_config.json` that backtrack without end over the modules' names."""
+    for field, value in (_read_json(peft_model_id, ADAPTER_CONFIG_NAME, options) or {}).items():
+        patterns = value if isinstance(value, dict) else [value] if field in _PATTERN_FIELDS else []
+        for pattern in patterns:
+            if isinstance(pattern, str) and (len(_REPEATS.findall(pattern)) > 3 or _REPEATED_GROUP.search(pattern)):
+                raise ValueError(
+                    f"{ADAPTER_CONFIG_NAME}: {field} has the pattern {pattern[:80]!r}, which repeats a group or more "
+                    "than three parts. Name the modules in a list."
+                )
+
+
+def _read_json(name_or_folder: Any, file: str, options: dict[str, Any]) -> dict[str, Any] | None:
+    """A JSON file of a folder or repo; None where it has none.
+
+    Raises:
+        ValueError: It is not JSON, or no object.
+    """
+    if name_or_folder is None:
         return None
-    path = cached_file(
-        peft_model_id, LABEL_CONFIG_NAME, **_download_options(options), _raise_exceptions_for_missing_entries=False
-    )
+    path = cached_file(name_or_folder, file, **_download_options(options), _raise_exceptions_for_missing_entries=False)
     if path is None:
         return None
-    labels = json.loads(Path(path).read_text(encoding="utf-8"))
-    return {name: labels[name] for name in LABEL_FIELDS if name in labels}
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError(f"{path} is nested too deeply.") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} must hold a JSON object, got {type(values).__name__}.")
+    return values
+
+
+def _read_labels(peft_model_id: Any, options: dict[str, Any]) -> dict[str, Any] | None:
+    """The adapter's label config; None where it has none, and so the labels of its base."""
+    labels = _read_json(peft_model_id, LABEL_CONFIG_NAME, options)
+    return None if labels is None else {name: labels[name] for name in LABEL_FIELDS if name in labels}
 
 
 def _download_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Configuration of the emotion model: its encoder, its heads, its labels and the one definition of time."""
 
 import math
+import re
 from dataclasses import field, fields
 from typing import Any, ClassVar, Literal
 
@@ -11,6 +12,21 @@ from .labels_emotion_whisper import EMOTIONS
 
 ENCODER_STRIDE = 2
 """Log-mel frames per encoder frame: the stride of Whisper's second convolution."""
+
+
+LARGEST = {
+    "d_model": 2**14,
+    "encoder_layers": 2**8,
+    "encoder_attention_heads": 2**10,
+    "encoder_ffn_dim": 2**16,
+    "num_mel_bins": 2**10,
+    "max_source_positions": 2**16,
+}
+"""Sizes of the encoder far above any Whisper's: beyond them a config only fills the memory."""
+MAX_LABELS = 2**12
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters and halves of characters: no label has them."""
+MAX_POOLING_DIM = 2**14
 
 
 @strict
@@ -95,6 +111,9 @@ class EmotionWhisperConfig(PreTrainedConfig):
     initializer_range: float | int = 0.02
 
     def __post_init__(self, **kwargs: Any) -> None:
+        num_labels = kwargs.get("num_labels") or len(self.id2label or ())
+        if not isinstance(num_labels, int) or num_labels > MAX_LABELS:
+            raise ValueError(f"a model has at most {MAX_LABELS} labels, got {num_labels!r}.")
         if self.id2label is None and kwargs.get("num_labels") in (None, len(EMOTIONS)):
             self.id2label = dict(enumerate(EMOTIONS))
         if self.id2label is not None and self.label2id is None:
@@ -102,9 +121,15 @@ class EmotionWhisperConfig(PreTrainedConfig):
         if self.problem == "intensity" and self.problem_type is None:
             self.problem_type = "multi_label_classification"  # stock pipelines read sigmoid from this
         super().__post_init__(**kwargs)
+        self.validate_encoder()
         if self.nesting_dims is None:
             self.nesting_dims = default_nesting_dims(self.d_model)
-        for check in (self.validate_nesting_dims, self.validate_class_prior, self.validate_numbers):
+        for check in (
+            self.validate_nesting_dims,
+            self.validate_labels,
+            self.validate_class_prior,
+            self.validate_numbers,
+        ):
             check()  # a plain ValueError here; @strict wraps it in a type of its own, and repeats the checks on saving
 
     def validate_nesting_dims(self) -> None:
@@ -116,6 +141,23 @@ class EmotionWhisperConfig(PreTrainedConfig):
                 f"nesting_dims must be positive, strictly ascending and end at the encoder's d_model={self.d_model}, "
                 f"got {dims}. Leave it out for {default_nesting_dims(self.d_model)}."
             )
+
+    def validate_encoder(self) -> None:
+        """Part of `@strict`: sizes that an encoder can have."""
+        for name, largest in LARGEST.items():
+            size = getattr(self.encoder_config, name)
+            if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= largest:
+                raise ValueError(f"encoder_config.{name} must be 1 to {largest}, got {size!r}.")
+
+    def validate_labels(self) -> None:
+        """Part of `@strict`: each output has a name of its own."""
+        labels = [(self.id2label or {}).get(index) for index in range(self.num_labels or 0)]
+        if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
+            raise ValueError(f"id2label must name the outputs 0, 1, ..., got {self.id2label}.")
+        if strange := [label for label in labels if UNPRINTABLE.search(label)]:
+            raise ValueError(f"id2label has control characters in {strange}.")
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"id2label names a label twice: {labels}.")
 
     def validate_class_prior(self) -> None:
         """Part of `@strict`: one share per label, which sum to 1."""
@@ -143,6 +185,8 @@ class EmotionWhisperConfig(PreTrainedConfig):
         for name in ("sampling_rate", "hop_length", "attention_pooling_dim"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        if self.attention_pooling_dim > MAX_POOLING_DIM:
+            raise ValueError(f"attention_pooling_dim is at most {MAX_POOLING_DIM}, got {self.attention_pooling_dim}.")
         if self.layer_mix and self.encoder_config.encoder_layerdrop > 0:
             raise ValueError("layer_mix reads every layer: set encoder_config.encoder_layerdrop to 0.")
 
@@ -151,8 +195,9 @@ class EmotionWhisperConfig(PreTrainedConfig):
         """Builds the config from `config.json`'s content; values in `kwargs` win over the file's.
 
         Raises:
-            ValueError: The content belongs to another architecture.
+            ValueError: The content belongs to another architecture, or names a repository whose code would run.
         """
+        _check_for_kernels(config_dict)
         model_type = config_dict.get("model_type", cls.model_type)
         if model_type != cls.model_type:
             raise ValueError(
@@ -202,6 +247,17 @@ class EmotionWhisperConfig(PreTrainedConfig):
         if self.pad_to_window:
             return num_mel_frames // ENCODER_STRIDE
         return -(-num_mel_frames // ENCODER_STRIDE)
+
+
+def _check_for_kernels(config_dict: dict[str, Any]) -> None:
+    """Refuse a file that asks for compiled code of some repository, which transformers would fetch and run."""
+    for part in (config_dict, config_dict.get("encoder_config")):
+        for key, value in (part if isinstance(part, dict) else {}).items():
+            if key.endswith("_implementation") and "/" in str(value):
+                raise ValueError(
+                    f"{key} names a repository, {value!r}, whose code would run. Where you trust it, take the line out "
+                    "of config.json and pass the name to from_pretrained."
+                )
 
 
 def default_nesting_dims(d_model: int) -> list[int]:

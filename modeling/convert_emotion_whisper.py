@@ -1,5 +1,6 @@
 """Published checkpoints (github.com/spaghettiSystems/emotion_whisper) to model folders. No model needs it to run."""
 
+import os
 import pickle
 import re
 from collections.abc import Mapping
@@ -71,7 +72,7 @@ def load_published_checkpoint(checkpoint: str | Path) -> EmotionWhisperForAudioC
 
 
 def _read(checkpoint: Path) -> dict[str, torch.Tensor]:
-    if not checkpoint.is_file():
+    if not os.path.isfile(checkpoint):  # noqa: PTH113  (Path.is_file raises where a name is too long)
         raise ValueError(f"{checkpoint} is not a file. Pass the release's checkpoint file.")
     try:
         weights: Any = load_state_dict(checkpoint, weights_only=True)

@@ -1,5 +1,6 @@
 """Waveform to log-mel frames: Whisper's features, as long as the clip, with an optional level normalisation."""
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -10,6 +11,14 @@ from transformers import BatchFeature, PreTrainedConfig, SequenceFeatureExtracto
 from transformers.audio_utils import mel_filter_bank
 
 MIN_CLIP_SAMPLES = 400
+LARGEST = {
+    "feature_size": 2**10,
+    "sampling_rate": 2**20,
+    "hop_length": MIN_CLIP_SAMPLES,
+    "n_fft": 2 * MIN_CLIP_SAMPLES,
+    "chunk_length": 2**12,
+}
+"""Far above what any model here uses; `n_fft` is what the shortest clip can fill."""
 DYNAMIC_RANGE = 8.0
 """Log10 power that a clip keeps below its loudest mel bin (Whisper's)."""
 WHISPER_SMALLEST_POWER = 1e-10
@@ -47,6 +56,9 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
             A clip whose loudest bin lies below this log10 power gets no more gain than one at it: silence stays
             silence.
 
+    Raises:
+        ValueError: A field is no number, or out of its range.
+
     Example:
     ```python
     >>> import numpy as np
@@ -74,6 +86,14 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
         level_floor: float = -5.0,
         **kwargs: Any,
     ) -> None:
+        sizes = {"feature_size": feature_size, "sampling_rate": sampling_rate, "hop_length": hop_length}
+        for name, size in (sizes | {"n_fft": n_fft, "chunk_length": chunk_length}).items():
+            if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST[name]:
+                raise ValueError(f"{name} must be a whole number of 1 to {LARGEST[name]}, got {size!r}.")
+        numbers = {"padding_value": padding_value, "level_target": level_target, "level_floor": level_floor}
+        for name, number in numbers.items():
+            if not isinstance(number, (int, float)) or not math.isfinite(number):
+                raise ValueError(f"{name} must be a number, got {number!r}.")
         super().__init__(feature_size=feature_size, sampling_rate=sampling_rate, padding_value=padding_value, **kwargs)
         self.hop_length = hop_length
         self.n_fft = n_fft

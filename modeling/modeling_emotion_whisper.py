@@ -1,5 +1,7 @@
 """The emotion model: Whisper's encoder, and heads that answer for every 20 ms frame and for the clip."""
 
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, PreTrainedModel
 from transformers import initialization as init
+from transformers.utils import SAFE_WEIGHTS_INDEX_NAME, cached_file
 from transformers.utils.generic import ModelOutput, can_return_tuple
 
 from .adapters_emotion_whisper import AdapterLabelsMixin
@@ -112,6 +115,7 @@ class EmotionWhisperPreTrainedModel(PreTrainedModel):
         with_report = kwargs.pop("output_loading_info", False)
         if kwargs.pop("use_safetensors", None) is False:
             raise ValueError("use_safetensors=False asks for pickled weights, which are never loaded.")
+        _check_shards(pretrained_model_name_or_path, kwargs)
         try:
             loaded: Any = super().from_pretrained(
                 pretrained_model_name_or_path, *args, use_safetensors=True, output_loading_info=True, **kwargs
@@ -139,6 +143,25 @@ class EmotionWhisperPreTrainedModel(PreTrainedModel):
             init.zeros_(module.layer_logits)
         elif isinstance(module, FrameScore):
             init.zeros_(module.weight)
+
+
+def _check_shards(name_or_folder: Any, options: dict[str, Any]) -> None:
+    """Hold transformers to the folder's safetensors: an index of shards could send it to a pickle, or elsewhere."""
+    if name_or_folder is None:
+        return
+    path = cached_file(
+        name_or_folder, SAFE_WEIGHTS_INDEX_NAME, **hub_options(options), _raise_exceptions_for_missing_entries=False
+    )
+    if path is None:
+        return
+    index = json.loads(Path(path).read_text(encoding="utf-8"))
+    shards = index.get("weight_map") if isinstance(index, dict) else None
+    names = list(shards.values()) if isinstance(shards, dict) else []
+    strange = [name for name in names if not (isinstance(name, str) and re.fullmatch(r"[\w.-]+\.safetensors", name))]
+    if strange or not names:
+        raise ValueError(
+            f"{path}: weight_map must name .safetensors files of its own folder, got {(strange or [shards])[0]!r}."
+        )
 
 
 class EmotionWhisperModel(EmotionWhisperPreTrainedModel):

@@ -139,6 +139,10 @@ class OnnxEmotionWhisper:
         """None: the weights are the graph's."""
         return iter(())
 
+    def named_parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        """None: the weights are the graph's."""
+        return iter(())
+
     def eval(self) -> "OnnxEmotionWhisper":
         """The model as it is: a graph does not train."""
         return self

@@ -7,6 +7,7 @@ Containers are read with soundfile (WAV, FLAC, OGG, Opus, MP3); what it cannot o
 from __future__ import annotations
 
 import contextlib
+import http.client
 import io
 import os
 import re
@@ -20,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from .errors_audio_emotion import AudioDecodingError
+from .bounds_audio_emotion import MAX_BLOCK_VALUES, believable, check_claims
+from .errors_audio_emotion import AudioDecodingError, printable
 
 try:
     import soundfile
@@ -37,7 +39,8 @@ except ImportError:
 
 BLOCK_S = 10.0
 URL_TIMEOUT_S = 30.0
-MAX_CHANNELS = 64
+CONTAINERS = "mov,matroska,asf,avi,flv,mpeg,mpegts,aac,amr,amrnb,amrwb,ac3,aiff,au,caf,flac,mp3,nistsphere,ogg,w64,wav"
+"""What PyAV may open: files that hold their sound. FFmpeg's play lists would read whatever other file they name."""
 TOLERATED_LOSS_S = 0.025
 """A WAV header may be off by a few bytes; more than this is a recording that lost its end."""
 STREAMED_SIZE = 0x7FFF0000
@@ -94,12 +97,12 @@ def iter_audio_blocks(
             mono = mix_to_mono(block, name, start_s=num_read / source_rate)
             num_read += len(mono)
             if resampler is not None:
-                mono = resampler.resample_chunk(mono)
+                mono = _resampled(resampler, mono, name, num_read / source_rate)
             if len(mono):
                 num_yielded += len(mono)
                 yield mono
         if resampler is not None and num_read:
-            tail = resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+            tail = _resampled(resampler, np.zeros(0, dtype=np.float32), name, num_read / source_rate, last=True)
             if len(tail):
                 num_yielded += len(tail)
                 yield tail
@@ -112,27 +115,27 @@ def probe_duration_s(source: Any) -> float | None:
     if soundfile is None or not isinstance(source, (str, os.PathLike)):
         return None
     try:
-        return float(soundfile.info(str(Path(source).expanduser())).duration)
-    except (soundfile.SoundFileError, TypeError):
+        return float(soundfile.info(_native(str(Path(source).expanduser()))).duration)
+    except (soundfile.SoundFileError, TypeError, OSError, RuntimeError, ValueError):
         return None
 
 
 def describe_source(source: Any) -> str:
-    """Name an audio source for a message or a table: its path or URL, else its kind.
+    """Name an audio source for a message or a table: its path or URL, printable, else its kind.
 
     >>> describe_source({"bytes": b"...", "path": "a.flac"})
     'a.flac'
     """
     if isinstance(source, (str, os.PathLike)):
-        return str(source)
+        return printable(str(source))
     if isinstance(source, Mapping):
         if source.get("audio") is not None:
             return describe_source(source["audio"])
-        return str(source.get("path") or "the audio given as a mapping")
+        return printable(str(source.get("path") or "the audio given as a mapping"))
     if isinstance(source, (bytes, bytearray, memoryview)):
         return "the audio given as bytes"
     if hasattr(source, "read"):
-        return str(getattr(source, "name", "the audio file object"))
+        return printable(str(getattr(source, "name", "the audio file object")))
     return "the audio given as an array"
 
 
@@ -191,8 +194,6 @@ def _open_array(
     samples = as_float_samples(array, name)
     if samples.ndim == 2 and (has_channels or 1 in samples.shape):
         samples = samples if samples.shape[0] > samples.shape[1] else samples.T  # (num_samples, num_channels)
-        if samples.shape[1] > MAX_CHANNELS:
-            raise AudioDecodingError(f"{name} has {samples.shape[1]} channels; at most {MAX_CHANNELS} are averaged.")
     elif samples.ndim == 1:
         samples = samples[:, None]  # (num_samples, 1)
     else:
@@ -200,6 +201,7 @@ def _open_array(
             f"{name} has {samples.ndim} axes, shape {samples.shape}; a recording is (num_samples,). For several "
             "recordings give a list; for several channels give {'array': ..., 'sampling_rate': ...} or their mean."
         )
+    check_claims(name, rate, max(1, samples.shape[1]))
     step = max(1, round(block_s * rate))
     return rate, (samples[start : start + step] for start in range(0, len(samples), step))
 
@@ -227,11 +229,16 @@ def as_float_samples(array: Any, name: str) -> np.ndarray:
 
 
 def _checked_path(source: str | os.PathLike[str]) -> str:
-    path = Path(source).expanduser()
-    if path.is_dir():
-        raise AudioDecodingError(f"{path} is a directory. Give an audio file, or a list of the files in it.")
-    if not path.exists():
-        raise AudioDecodingError(f"{path} does not exist. Give the path of an audio file.")
+    try:
+        path = Path(source).expanduser()
+        if path.is_dir():
+            raise AudioDecodingError(f"{path} is a directory. Give an audio file, or a list of the files in it.")
+        if not path.exists():
+            raise AudioDecodingError(f"{path} does not exist. Give the path of an audio file.")
+        if not path.is_file():  # opening a pipe would wait for whoever writes into it
+            raise AudioDecodingError(f"{path} is a pipe or a device. Give a file, or open it and give the file object.")
+    except (OSError, RuntimeError) as error:  # a name too long, a folder that is closed, a ~user who is not
+        raise AudioDecodingError(f"{source!r} cannot be opened: {error}. Give the path of an audio file.") from error
     return str(path)
 
 
@@ -247,11 +254,11 @@ def _seekable(file: Any, name: str) -> Any:
 
 def _download(url: str, stack: contextlib.ExitStack) -> Any:
     file = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-    request = urllib.request.Request(url, headers={"User-Agent": "audio-emotion"})
     try:
+        request = urllib.request.Request(url, headers={"User-Agent": "audio-emotion"})
         with urllib.request.urlopen(request, timeout=URL_TIMEOUT_S) as response:
             shutil.copyfileobj(response, file)
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         raise AudioDecodingError(f"{url} cannot be fetched: {error}.") from error
     file.seek(0)
     return file
@@ -260,23 +267,32 @@ def _download(url: str, stack: contextlib.ExitStack) -> Any:
 def _open_container(
     file: Any, block_s: float, name: str, stack: contextlib.ExitStack
 ) -> tuple[int, Iterator[np.ndarray]]:
-    if _num_bytes(file) == 0:
+    num_bytes = _num_bytes(file)
+    if num_bytes == 0:
         raise AudioDecodingError(f"{name} is empty: 0 bytes. Give an audio file.")
     if soundfile is None and av is None:
         raise AudioDecodingError(f"{name} cannot be read: no decoder is installed. Run `pip install soundfile`.")
     reason = "soundfile is not installed"
     if soundfile is not None:
         try:
-            sound = stack.enter_context(soundfile.SoundFile(file))
-            return sound.samplerate, _soundfile_blocks(sound, block_s, name)
+            sound = stack.enter_context(soundfile.SoundFile(_native(file)))
+            check_claims(name, sound.samplerate, sound.channels)
+            blocks = _soundfile_blocks(sound, block_s, name)
+            return sound.samplerate, believable(blocks, sound.samplerate, num_bytes, name)
         except (soundfile.SoundFileError, TypeError) as error:  # TypeError: a headerless .raw file
             reason = str(error).strip().rstrip(".")
     if av is not None:
         try:
-            return _open_with_av(file, name, stack)
-        except (av.FFmpegError, IndexError) as error:
+            sampling_rate, blocks = _open_with_av(file, name, stack)
+            return sampling_rate, believable(blocks, sampling_rate, num_bytes, name)
+        except (av.FFmpegError, IndexError, UnicodeError) as error:
             reason = f"{reason}; PyAV: {error}"
     raise AudioDecodingError(f"{name} cannot be read as audio ({reason}). {READABLE}.")
+
+
+def _native(file: Any) -> Any:
+    """A path as the system has it: on Linux a name is bytes, and they need be no text."""
+    return os.fsencode(file) if isinstance(file, str) and os.name == "posix" else file
 
 
 def _num_bytes(file: Any) -> int:
@@ -297,7 +313,7 @@ def _soundfile_blocks(sound: Any, block_s: float, name: str) -> Iterator[np.ndar
     """Blocks of an open sound file; a file that ends before its header says so is an error, never a silent cut."""
     if _num_missing_from_wav(sound) > TOLERATED_LOSS_S * sound.samplerate:
         raise AudioDecodingError(_damaged(name, sound.frames, sound, "the file ends early"))
-    num_samples = max(1, round(block_s * sound.samplerate))
+    num_samples = max(1, min(round(block_s * sound.samplerate), MAX_BLOCK_VALUES // sound.channels))
     num_read = 0
     while True:
         try:
@@ -335,8 +351,11 @@ def _num_missing_from_wav(sound: Any) -> int:
 def _open_with_av(file: Any, name: str, stack: contextlib.ExitStack) -> tuple[int, Iterator[np.ndarray]]:
     if not isinstance(file, str):
         file.seek(0)
-    container = stack.enter_context(av.open(file))
+    container = stack.enter_context(av.open(file, options={"format_whitelist": CONTAINERS}))
     stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise AudioDecodingError(f"{name} is in a codec that PyAV does not know. {READABLE}.")
+    check_claims(name, stream.codec_context.sample_rate or 0, stream.codec_context.channels)
 
     def blocks() -> Iterator[np.ndarray]:
         to_float = av.AudioResampler(format="fltp")  # rate and channels stay as they are
@@ -346,7 +365,7 @@ def _open_with_av(file: Any, name: str, stack: contextlib.ExitStack) -> tuple[in
                     yield converted.to_ndarray().T  # (num_samples, num_channels)
             for converted in to_float.resample(None):
                 yield converted.to_ndarray().T  # (num_samples, num_channels)
-        except av.FFmpegError as error:
+        except (av.FFmpegError, ValueError) as error:  # ValueError: rate or channels change on the way
             raise AudioDecodingError(f"{name} is damaged: {error}. Copy or export the file again.") from error
 
     return stream.codec_context.sample_rate, blocks()
@@ -362,6 +381,17 @@ def make_resampler(source_rate: int, sampling_rate: int, name: str) -> Any:
             f"`pip install soxr`, or resample the audio first."
         )
     return soxr.ResampleStream(source_rate, sampling_rate, num_channels=1, dtype="float32", quality="HQ")
+
+
+def _resampled(resampler: Any, mono: np.ndarray, name: str, end_s: float, last: bool = False) -> np.ndarray:
+    """What a soxr stream makes of the next block; finite samples may be too large for its filters."""
+    chunk: np.ndarray = resampler.resample_chunk(mono, last=last)
+    if np.isfinite(chunk).all():
+        return chunk
+    raise AudioDecodingError(
+        f"{name} holds samples before {end_s:.3f} s that are too large to resample. Full scale is 1.0: divide them all "
+        "by the largest."
+    )
 
 
 def mix_to_mono(block: np.ndarray, name: str, start_s: float) -> np.ndarray:

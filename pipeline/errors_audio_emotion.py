@@ -1,5 +1,10 @@
 """The package's errors: one base, few children; each message says what was wrong, where, and what would work."""
 
+import re
+
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal would obey or cannot show: control characters, changes of direction, halves of characters."""
+
 
 class AudioEmotionError(ValueError):
     """Base of every error that this package raises on bad input."""
@@ -19,3 +24,12 @@ class RecipeError(AudioEmotionError):
 
 class HubError(AudioEmotionError):
     """A push that the Hub, the token or the connection does not allow; the repository is as it was."""
+
+
+def printable(text: str) -> str:
+    r"""Text that is safe to show, whoever chose it: what a terminal would obey becomes a backslash escape.
+
+    >>> printable("call\x1b[2J.wav")
+    'call\\x1b[2J.wav'
+    """
+    return OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)

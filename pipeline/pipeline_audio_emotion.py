@@ -24,6 +24,7 @@ from .answers_audio_emotion import NO_SPEECH_WARNING, Answerer, shape_answer, wi
 from .batching_audio_emotion import BUCKET_BATCHES, RecordingScorer
 from .decoding_audio_emotion import describe_source
 from .errors_audio_emotion import AudioEmotionError
+from .loading_audio_emotion import check_model_folder, check_parts
 from .scores_audio_emotion import ScoredRecording, make_score_rule, prior_logits
 from .segments_audio_emotion import NO_SPEECH, Smoothing, check_window
 from .speakers_audio_emotion import RttmTurns, check_all_segments
@@ -71,6 +72,7 @@ class AudioEmotionPipeline(ChunkPipeline):
                 f"{config.name_or_path or type(self.model).__name__} is a {config.model_type!r} model, and the "
                 f"audio-emotion pipeline runs {MODEL_TYPE!r} models. Others run in pipeline('audio-classification')."
             )
+        check_parts(self.model, self.feature_extractor)
         self.model.eval()
         if self.device.type == "cpu" and dtype in (None, "auto") and self.dtype in (torch.float16, torch.bfloat16):
             self.model.float()  # half precision saves space on disk; on a CPU it only costs time and accuracy
@@ -108,7 +110,7 @@ class AudioEmotionPipeline(ChunkPipeline):
                 is of another architecture.
         """
         name = str(model)
-        _check_model_folder(name)
+        check_model_folder(name)
         chosen_backend = {} if backend is None else {"backend": backend}
         hub = {"revision": revision, "token": token, "cache_dir": cache_dir, "trust_remote_code": False}
         try:
@@ -116,7 +118,7 @@ class AudioEmotionPipeline(ChunkPipeline):
                 name, dtype=dtype, use_safetensors=True, output_loading_info=True, **hub, **chosen_backend
             )
             feature_extractor = AutoFeatureExtractor.from_pretrained(name, **hub)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # transformers, safetensors and PEFT raise many kinds on a broken file
             raise AudioEmotionError(
                 f"{name} cannot be loaded as an {MODEL_TYPE!r} model. It must hold config.json, model.safetensors and "
                 f"preprocessor_config.json of such a model. The cause: {error}"
@@ -401,21 +403,3 @@ def _undecoded(dataset: Any) -> Any:
     if getattr(audio, "decode", False):
         return dataset.cast_column("audio", dataclasses.replace(audio, decode=False))
     return dataset
-
-
-def _check_model_folder(name: str) -> None:
-    """Say what is wrong with a local folder in the words of this package."""
-    folder = Path(name).expanduser()
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise AudioEmotionError(f"{name} is a file; a model is a folder with config.json and model.safetensors.")
-    files = {path.name for path in folder.iterdir()}
-    if not any(file.endswith((".safetensors", ".onnx")) for file in files):
-        pickles = sorted(file for file in files if file.endswith((".bin", ".pt", ".pth", ".ckpt", ".pkl")))
-        if pickles:
-            raise AudioEmotionError(
-                f"{name} holds its weights as a pickle ({pickles[0]}), which could run code and is not loaded. "
-                f"Make a safetensors folder of it once: audio-emotion convert {folder / pickles[0]} --out FOLDER"
-            )
-        raise AudioEmotionError(f"{name} holds no model.safetensors. Give a model folder, or the name of a Hub repo.")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from .errors_audio_emotion import AudioEmotionError
+from .errors_audio_emotion import AudioEmotionError, printable
 
 Turns = list[Mapping[str, Any]]
 KINDS = "a list of {'start', 'end', 'speaker'}, the path of an .rttm file, a DataFrame, or a pyannote Annotation"
@@ -61,6 +60,8 @@ class RttmTurns(dict[str, Turns]):
         )
 
 
+LONGEST_S = 1e9
+"""No recording has a turn after this: 30 years."""
 OTHER_RECORDS = {
     "SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH", "FILLER", "EDIT", "SU", "IP", "CB",
     "A/P", "SPKR-INFO",
@@ -130,14 +131,14 @@ def _checked_turn(segment: Any, index: int) -> Mapping[str, Any]:
     if not isinstance(segment, Mapping) or not {"start", "end"} <= segment.keys():
         raise AudioEmotionError(f"segments[{index}] is {segment!r}; give a mapping with 'start' and 'end' in seconds.")
     start, end, speaker = segment["start"], segment["end"], segment.get("speaker")
-    if not all(isinstance(bound, Real) and math.isfinite(bound) for bound in (start, end)):
+    if not all(isinstance(bound, Real) and abs(bound) < LONGEST_S for bound in (start, end)):  # type: ignore[operator]
         raise AudioEmotionError(f"segments[{index}] has start {start!r} and end {end!r}; give seconds as numbers.")
     if start < 0 or end <= start:
         raise AudioEmotionError(
             f"segments[{index}] goes from {start} s to {end} s; a segment begins at 0 or later and ends after that."
         )
     unknown = speaker is None or speaker != speaker  # a DataFrame's gap is NaN
-    return {"start": float(start), "end": float(end), "speaker": None if unknown else speaker}
+    return {"start": float(start), "end": float(end), "speaker": None if unknown else printable(str(speaker))}
 
 
 def _parse_turn(fields: list[str], where: str) -> tuple[str, Mapping[str, Any]]:
@@ -150,7 +151,7 @@ def _parse_turn(fields: list[str], where: str) -> tuple[str, Mapping[str, Any]]:
         start, duration = float(fields[3]), float(fields[4])
     except ValueError as error:
         raise AudioEmotionError(f"{where}: start {fields[3]!r} and duration {fields[4]!r} must be seconds.") from error
-    if not (0 <= start < math.inf and 0 < duration < math.inf):
+    if not (0 <= start < LONGEST_S and 0 < duration < LONGEST_S):
         raise AudioEmotionError(f"{where}: start {start} must be at least 0 and duration {duration} above 0 seconds.")
-    speaker = None if fields[7] == "<NA>" else fields[7]
+    speaker = None if fields[7] == "<NA>" else printable(fields[7])
     return fields[1], {"start": start, "end": start + duration, "speaker": speaker}

@@ -19,7 +19,8 @@ from transformers.pipelines import SUPPORTED_TASKS
 from transformers.utils import logging
 
 from .batching_audio_emotion import MIN_DURATION_S
-from .decoding_audio_emotion import MAX_CHANNELS, as_float_samples, make_resampler, mix_to_mono
+from .bounds_audio_emotion import MAX_CHANNELS
+from .decoding_audio_emotion import as_float_samples, make_resampler, mix_to_mono
 from .errors_audio_emotion import AudioEmotionError
 from .pipeline_audio_emotion import AudioEmotionPipeline
 from .scores_audio_emotion import make_score_rule

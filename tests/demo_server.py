@@ -62,8 +62,11 @@ def upload(server: dict[str, Any], content: bytes, name: str = "clip.wav") -> tu
     return status, json.loads(answer) if status == 200 else answer.decode()
 
 
-def ask(server: dict[str, Any], event: str, sent: Any, data: list[Any] | None = None) -> Any:
-    """Trigger an event of the page with any payload: the first answer's value, or what the queue says instead."""
+def ask(server: dict[str, Any], event: str, sent: Any, data: list[Any] | None = None, last: bool = False) -> Any:
+    """Trigger an event of the page with any payload: the first answer's value, or what the queue says instead.
+
+    `last` waits for the last answer: the report, or the fault that was met on the way.
+    """
     config = json.loads(request(server, "/config")[2])
     (number,) = (entry["id"] for entry in config["dependencies"] if entry["targets"][0][1] == event)
     session = uuid.uuid4().hex
@@ -75,4 +78,5 @@ def ask(server: dict[str, Any], event: str, sent: Any, data: list[Any] | None = 
     lines = request(server, f"/gradio_api/queue/data?session_hash={session}")[2].decode().splitlines()
     messages = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
     answers = [message for message in messages if message["msg"] in ("process_generating", "process_completed")]
-    return answers[0]["output"].get("data", [answers[0]["output"]])[0]
+    values = [answer["output"].get("data", [answer["output"]])[0] for answer in answers]
+    return next(value for value in (reversed(values) if last else values) if value)

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from audio_emotion.dataset_scripts.plain_yaml import PlainLoader
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 
 SHIPPED = Path(__file__).with_name("recipes")
@@ -301,13 +302,13 @@ def read_recipe(kind: type[AnyRecipe], path: str | Path, overrides: list[str] | 
             file and key.
     """
     path = Path(path)
-    if not path.exists() and (SHIPPED / path.name).is_file():
-        path = SHIPPED / path.name
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not path.exists() and (SHIPPED / path.name).is_file():
+            path = SHIPPED / path.name
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=PlainLoader)
     except OSError as error:
         raise RecipeError(f"{path}: cannot read the recipe: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a date that no calendar has
         raise RecipeError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(raw, dict):
         raise RecipeError(
@@ -340,6 +341,6 @@ def _apply_override(raw: dict[str, Any], override: str) -> None:
         if not isinstance(place, dict):
             raise RecipeError(f"override {override!r}: {section} is not a section of the recipe")
     try:
-        place[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        place[last] = yaml.load(value, Loader=PlainLoader)
+    except (yaml.YAMLError, ValueError) as error:
         raise RecipeError(f"override {override!r}: the value is not valid YAML: {error}") from error

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from audio_emotion.dataset_scripts.corpus import Annotation, CorpusInfo
 from audio_emotion.dataset_scripts.label_files import Record, groups_by, read_json_lines, read_table, read_text
+from audio_emotion.dataset_scripts.plain_yaml import PlainTextLoader
 from audio_emotion.dataset_scripts.reader import CorpusReader, list_corpora, without_suffix
 from audio_emotion.dataset_scripts.schema import EMOTIONS, GENDERS, LANGUAGE_TAG, SPLITS
 from audio_emotion.dataset_scripts.soft_labels import (
@@ -125,6 +126,9 @@ class Description(_Section):
     @model_validator(mode="after")
     def _fits_together(self) -> Description:
         mask_of((*self.labels.values(), *self.intensities))
+        table = PurePosixPath(self.table.replace("\\", "/"))
+        if table.is_absolute() or ".." in table.parts:
+            raise ValueError(f"table is {self.table!r}; it must lie in the folder of {DESCRIPTION}")
         if unknown := sorted(set(self.genders.values()) - set(GENDERS)):
             raise ValueError(f"genders has {', '.join(unknown)}; valid are {', '.join(GENDERS)}")
         for rated, (low, high) in self.ranges.model_dump().items():
@@ -278,13 +282,13 @@ def _read_description(path: Path) -> tuple[Description, int]:
     """What `corpus.yaml` says, and the line in which it names the columns."""
     text = read_text(path)
     try:
-        node = yaml.compose(text, Loader=yaml.BaseLoader)
-        description = Description.model_validate(yaml.load(text, Loader=yaml.BaseLoader))
+        node = yaml.compose(text, Loader=PlainTextLoader)
+        description = Description.model_validate(yaml.load(text, Loader=PlainTextLoader))
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"])) or "the description"
         raise CorpusError(f"{path}, line {_line(node, fault['loc'])}: {where}: {fault['msg']}.") from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else text.count("\n", 0, getattr(error, "position", 0)) + 1
         raise CorpusError(f"{path}, line {line}: not YAML ({getattr(error, 'problem', error)}).") from None

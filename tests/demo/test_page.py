@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from demo_server import PROGRAM, served
 from PIL import Image
 
 from audio_emotion import AudioEmotionPipeline
@@ -136,6 +138,16 @@ def test_two_users_at_once_each_get_their_own(open_page: Visit, voice_file: Any,
     bad.wait_for_selector(".ae-problem:visible:has-text('bad.wav cannot be read')")
 
 
+def test_two_users_with_the_same_recording(open_page: Visit, voice_file: Any) -> None:
+    path = voice_file("same.wav", 3.0, seed=5)
+    pages = [open_page() for _ in range(3)]
+    for page in pages:
+        page.set_input_files("#ae-file", path)
+    for page in pages:
+        page.wait_for_selector(".ae-problem:visible, .ae-report")
+        assert page.locator(".ae-report h2").inner_text() == "same.wav"
+
+
 def test_recording_with_the_microphone(open_page: Visit) -> None:
     page = open_page()
     page.get_by_role("button", name="Record", exact=True).click()
@@ -172,3 +184,28 @@ def test_the_example_plays(open_page: Visit, tiny_model_dir: Path, server: dict[
     page.get_by_role("button", name="Hear the example").click()
     page.wait_for_selector(".ae-problem:visible, .ae-report")  # 23 s are over this server's limit of 6 s
     assert "longer than 0.1 minutes" in page.inner_text(".ae-problem")
+
+
+@pytest.mark.slow  # starts a server of its own
+def test_a_model_folder_that_means_harm(
+    open_page: Visit, tiny_model_dir: Path, tmp_path: Path, voice_file: Any
+) -> None:
+    steal = "window.stolen = 1"
+    folder = shutil.copytree(tiny_model_dir, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    labels = [f"<img src=x onerror='{steal}'>", f"</script><script>{steal}</script>", "${" + steal + "}", "{{7*7}}"]
+    labels += ["javascript:alert(1)", "=1+1", "[x](javascript:alert(1))", 'on"x']
+    config["id2label"] = {str(index): label for index, label in enumerate(labels)}
+    config["label2id"] = {label: index for index, label in enumerate(labels)}
+    (folder / "config.json").write_text(json.dumps(config))
+    harm = f"<script>{steal}</script><img src=x onerror='{steal}'><svg onload='{steal}'></svg>"
+    harm += f"<iframe srcdoc='<script>parent.{steal}</script>'></iframe><a href='javascript:{steal}'>here</a>"
+    harm += "![x](https://example.org/x.png) ![y][z]\n\n[z]: https://example.org/y.png\n"
+    (folder / "README.md").write_text(f"# Model\n\n## Intended use and limits\n\nTo be read. {harm}\n")
+    with served(*PROGRAM, "demo", "--port", "0", "--model", str(folder)) as server:
+        page = open_page(server["address"])
+        page.wait_for_selector("#ae-card:has-text('To be read.')")
+        hear(page, voice_file("call.wav", 1.0))
+        assert page.evaluate("window.stolen") is None
+        assert page.locator("#ae-card a[href^='javascript']").count() == 0
+        assert labels[0] in page.inner_text(".ae-legend")

@@ -1,13 +1,16 @@
 """What the server refuses when asked past the page, and what it leaves behind: nothing."""
 
+import json
 import signal
 import socket
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from demo_server import PROGRAM, ask, request, served, upload
+from flac_bomb import flac
 
 pytestmark = pytest.mark.timeout(600)
 SECRET = "of no concern to a visitor"
@@ -81,6 +84,45 @@ def test_what_is_too_large_is_cut_off(server: dict[str, Any]) -> None:
     assert status == 413 and "exceeded maximum" in reason
     assert upload(server, b"\0" * 2_500_000)[0] == 413
     assert request(server, "/gradio_api/queue/join", "POST", iter([b" " * 1_000_000] * 3))[0] >= 400
+    assert not [path for path in Path(server["temporary"]).glob("audio-emotion-demo-*/**/*") if path.is_file()]
+
+
+def test_gradios_own_file_objects_open_no_door(server: dict[str, Any], secret: Path) -> None:
+    doors = [
+        "/gradio_api/queue/join",
+        "/gradio_api/run/predict",
+        "/gradio_api/call/hear",
+        "/gradio_api/component_server",
+    ]
+    for path in (str(secret), "/etc/passwd", "http://127.0.0.1:9/a.wav"):
+        file = {"path": path, "url": path, "orig_name": "a.wav", "meta": {"_type": "gradio.FileData"}}
+        for number in range(3):
+            for door in doors:
+                body = {"data": [file], "event_data": file, "fn_index": number, "session_hash": "guess"}
+                answer = request(server, door, "POST", json.dumps(body).encode(), content_type="application/json")
+                assert SECRET.encode() not in answer[2] and b"root:" not in answer[2]
+        for event, data in (("hear", [file]), ("block", [file]), ("example", [file])):
+            assert SECRET not in str(ask(server, event, file, data))
+    assert secret.read_text() == SECRET
+    copies = [path for path in Path(server["temporary"]).rglob("*") if path.is_file() and path != secret]
+    assert not [path for path in copies if SECRET.encode() in path.read_bytes()]
+
+
+def test_many_at_once_and_the_honest_ones_are_answered(server: dict[str, Any], voice_file: Any) -> None:
+    honest = voice_file("clip.wav", 1.0).read_bytes()
+    bad = [b"RIFF no", b"\0" * 900_000, honest[:40], flac(400, 1, 16_000), flac(300, 8, 655_350), b"<script>"]
+
+    def send(number: int, content: bytes) -> Any:
+        status, paths = upload(server, content, f"clip-{number}.wav")
+        assert status == 200
+        return ask(server, "hear", {"path": paths[0], "name": "clip.wav"}, last=True)
+
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(send, range(21), [*bad, honest] * 3))
+    for number, answer in enumerate(answers):
+        is_honest = number % (len(bad) + 1) == len(bad)
+        assert ("chunks" if is_honest else "error") in answer, (number, answer)
+    assert [answer["error"] for answer in answers if "longer than 0.1 minutes" in answer.get("error", "")]
     assert not [path for path in Path(server["temporary"]).glob("audio-emotion-demo-*/**/*") if path.is_file()]
 
 

@@ -118,10 +118,10 @@ class AnalysisJob:
 
     def _table(self, name: str, answer: Mapping[str, Any], frames: Mapping[str, Any], may_print: bool) -> str:
         """A result's table as the terminal shows it, or without colours for a file."""
-        from rich.console import Console
+        from audio_emotion.cli.terminal import Terminal
 
         printed = may_print and self.records.path is None
-        console = Console() if printed else Console(file=io.StringIO(), width=TABLE_FILE_WIDTH)
+        console = Terminal() if printed else Terminal(file=io.StringIO(), width=TABLE_FILE_WIDTH)
         with console.capture() as capture:
             print_timeline(console, name, answer, frames, answer.duration_s)  # type: ignore[attr-defined]
         return capture.get()

@@ -134,16 +134,16 @@ def analyze(
 
       141  whoever read the output has gone, as in `| head`
     """
-    from rich.console import Console
     from rich.markup import escape
 
     from audio_emotion.cli.analysis_job import AnalysisJob
     from audio_emotion.cli.outputs import plan_outputs
     from audio_emotion.cli.record_file import RecordFile
     from audio_emotion.cli.recordings import find_recordings
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 
-    messages = Console(stderr=True)
+    messages = Terminal(stderr=True)
 
     def report(error: AudioEmotionError) -> None:
         messages.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True, highlight=False)

@@ -20,15 +20,16 @@ def average(
 
       audio-emotion average runs/seed0/best runs/seed1/best --out runs/average
     """
-    from rich.console import Console
+    from rich.markup import escape
 
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.training.averaging import average_models
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     try:
         average_models(models, out)
     except AudioEmotionError as error:
-        console.print(f"[red]error:[/red] {error}", soft_wrap=True)
+        console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from error
     console.print(f"{out}: the mean of {len(models)} models", soft_wrap=True)

@@ -47,15 +47,15 @@ def calibrate(
 
       audio-emotion calibrate runs/base/final --data prepared --corpus ravdess --target soft --out calibrated
     """
-    from rich.console import Console
     from rich.markup import escape
     from transformers import AutoConfig
 
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.training.calibration import calibrate as run
     from audio_emotion.training.recipe import CalibrationRecipe, CorpusRecipe
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     try:
         try:
             names = corpus or list(getattr(AutoConfig.from_pretrained(model), "corpora", []))

@@ -16,15 +16,16 @@ def convert(
 
       audio-emotion convert whisper_medium_emotion.pt --out models/published
     """
-    from rich.console import Console
+    from rich.markup import escape
 
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.modeling.convert_emotion_whisper import convert as write
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     try:
         model = write(checkpoint, out)
     except ValueError as error:
-        console.print(f"[red]error:[/red] {error}", soft_wrap=True)
+        console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from error
     layers = model.config.encoder_config.encoder_layers
     console.print(f"{out}: {layers} layers, {model.num_parameters() / 1e6:.1f} M parameters", soft_wrap=True)

@@ -39,8 +39,7 @@ NumProc = Annotated[
 @corpora.command("list")
 def list_command() -> None:
     """Show every corpus that has a reader, with languages, size and licence."""
-    from rich.console import Console
-
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.dataset_scripts.reader import get_reader, list_corpora
 
     table = _table("", "name", "languages", ">clips", ">speakers", "licence", "publish")
@@ -54,7 +53,7 @@ def list_command() -> None:
             info.license,
             "yes" if info.redistribution else "no",
         )
-    Console().print(table)
+    Terminal().print(table)
 
 
 @corpora.command()
@@ -70,12 +69,11 @@ def check(
 
       audio-emotion corpora check ravdess --source corpora/ravdess
     """
-    from rich.console import Console
-
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.dataset_scripts.check import check as run
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 
-    messages = Console(stderr=True)
+    messages = Terminal(stderr=True)
     try:
         with _progress(messages, f"checking {corpus}") as advance:
             result = run(
@@ -84,7 +82,7 @@ def check(
     except AudioEmotionError as error:
         _print_error(messages, error)
         raise typer.Exit(1) from error
-    console = Console()
+    console = Terminal()
     _print_check(console, result)
     if result.problems():
         raise typer.Exit(1)
@@ -112,12 +110,11 @@ def prepare(
 
     Read them back with [bold]datasets.load_dataset("prepared", "ravdess")[/bold].
     """
-    from rich.console import Console
-
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.dataset_scripts.prepare import prepare as run
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 
-    messages = Console(stderr=True)
+    messages = Terminal(stderr=True)
     failed = False
     for name in names:
         try:
@@ -156,8 +153,7 @@ def mix(
 
       audio-emotion corpora mix prepared ravdess nemo ased --split train
     """
-    from rich.console import Console
-
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.dataset_scripts.mix import describe_mix
     from audio_emotion.dataset_scripts.schema import EMOTIONS
     from audio_emotion.modeling.labels_emotion_whisper import PUBLISHED_CLASS_PRIOR
@@ -166,7 +162,7 @@ def mix(
     try:
         parts = describe_mix(folder, names or (), split)
     except AudioEmotionError as error:
-        _print_error(Console(stderr=True), error)
+        _print_error(Terminal(stderr=True), error)
         raise typer.Exit(1) from error
     amounts = _table("", "corpus", "languages", ">clips", ">hours", ">speakers")
     for part in parts:
@@ -176,7 +172,7 @@ def mix(
     labels = _table("Mean soft label", "corpus", *(f">{emotion}" for emotion in EMOTIONS))
     for name, label in [*((part.name, part.mean_label) for part in parts), ("published prior", PUBLISHED_CLASS_PRIOR)]:
         labels.add_row(name, *(f"{share:.3f}" for share in label))
-    console = Console()
+    console = Terminal()
     console.print(amounts)
     console.print(labels)
 
@@ -200,12 +196,11 @@ def shifts(
 
       audio-emotion evaluate --data shifts --out results/shifts.json
     """
-    from rich.console import Console
-
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.training.shift_set import ShiftSetRecipe, write_shift_set
 
-    messages = Console(stderr=True)
+    messages = Terminal(stderr=True)
     try:
         recipe = ShiftSetRecipe(num, min_segments, max_segments, seed)
         with _progress(messages, f"joining {corpus}") as advance:
@@ -243,14 +238,13 @@ def push(
 
       audio-emotion corpora push prepared my-name/emotional-speech --private
     """
-    from rich.console import Console
-
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.cli.uploads import print_files
     from audio_emotion.dataset_scripts.hub import Target
     from audio_emotion.dataset_scripts.publish import list_upload, push_corpora
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 
-    messages = Console(stderr=True)
+    messages = Terminal(stderr=True)
     try:
         if dry_run:
             print_files(list_upload(folder, has_right), repo_id)
@@ -342,8 +336,9 @@ def _print_prepared(console: Console, prepared: Prepared) -> None:
 def _table(title: str, *columns: str) -> Table:
     """A table; a column that begins with `>` is aligned right."""
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left")
+    table = Table(title=Text(title) if title else None, title_justify="left")
     for index, column in enumerate(columns):
         justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
         table.add_column(column.removeprefix(">"), justify=justify, no_wrap=index == 0)

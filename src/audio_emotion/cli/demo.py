@@ -32,13 +32,13 @@ def demo(
 
       audio-emotion demo --port 8000 --model runs/base/final --max-minutes 10
     """
-    from rich.console import Console
     from rich.markup import escape
 
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.demo.server import LOOPBACK_ADDRESSES, check_extra, serve
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 
-    messages = Console(stderr=True)
+    messages = Terminal(stderr=True)
     try:
         check_extra()
         if not (max_minutes > 0 and max_mb > 0):

@@ -67,14 +67,14 @@ def evaluate(
     import shlex
     import sys
 
-    from rich.console import Console
     from rich.markup import escape
 
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.training.evaluation_plots import plot_results
     from audio_emotion.training.evaluation_run import read_results, write_results
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     settings = {
         "batch_size": batch_size,
         "prior": "train" if prior is Prior.train else "uniform",
@@ -91,9 +91,9 @@ def evaluate(
     write_results(results, out)
     results = read_results(out)
     if results["corpora"]:
-        Console().print(_table(results))
+        Terminal().print(_table(results))
     if results["shifts"]:
-        Console().print(_shift_table(results))
+        Terminal().print(_shift_table(results))
     console.print(f"The results are in {out}")
     if plots is not None:
         console.print(f"{len(plot_results(results, plots))} pictures are in {plots}")
@@ -102,6 +102,7 @@ def evaluate(
 def _table(results: dict[str, Any]) -> Any:
     """A table that fits 80 columns: each corpus and class set, and each language that several corpora share."""
     from rich.table import Table
+    from rich.text import Text
 
     from audio_emotion.training.results_table import CLASS_SETS, with_interval
 
@@ -118,13 +119,14 @@ def _table(results: dict[str, Any]) -> Any:
             others = (f"{100 * value:.1f}" for value in (numbers["macro_f1"]["value"], numbers["accuracy"]["value"]))
             ece = f"{100 * numbers['ece']:.1f}"
             classes = f"{CLASS_SETS[key]} ({len(class_set['classes'])})"
-            table.add_row(name, classes, str(class_set["num_clips"]), with_interval(numbers["uar"]), *others, ece)
+            table.add_row(Text(name), classes, str(class_set["num_clips"]), with_interval(numbers["uar"]), *others, ece)
     return table
 
 
 def _shift_table(results: dict[str, Any]) -> Any:
     """Emotion diarization error rates: where the frames cut, and one label a second."""
     from rich.table import Table
+    from rich.text import Text
 
     from audio_emotion.training.results_table import with_interval
 
@@ -134,7 +136,7 @@ def _shift_table(results: dict[str, Any]) -> Any:
     for name, measured in results["shifts"].items():
         counts = (str(measured["num_recordings"]), str(measured["num_speakers"]))
         rates = (with_interval(measured[way]["eder"]) for way in ("segments", "windows"))
-        table.add_row(name, *counts, *rates)
+        table.add_row(Text(name), *counts, *rates)
     return table
 
 
@@ -162,7 +164,7 @@ def _measure(
         raise AudioEmotionError("this model's config has no class_prior to divide out: leave --prior train")
     corpora, left_out = read_corpora(data, names, settings["split"])
     if left_out:
-        console.print(f"No {settings['split']} split, left out: {', '.join(left_out)}")
+        console.print(f"No {settings['split']} split, left out: {', '.join(left_out)}", markup=False)
     shift_sets = {name: rows for name, rows in corpora.items() if SEGMENT_COLUMN in rows.column_names}
     plain = {name: rows for name, rows in corpora.items() if name not in shift_sets}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

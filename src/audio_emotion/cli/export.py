@@ -46,12 +46,12 @@ def export(
 
       audio-emotion analyze call.wav --model models/onnx
     """
-    from rich.console import Console
     from rich.markup import escape
 
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     try:
         if calibration is not None and not int8:
             raise AudioEmotionError("--calibration serves to choose the layers of --int8: give both, or neither.")

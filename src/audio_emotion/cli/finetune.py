@@ -59,16 +59,16 @@ def finetune(
 
       audio-emotion finetune --config recipes/hume_prosody.yaml --source DIR --set target.loss=rank --merge
     """
-    from rich.console import Console
     from rich.markup import escape
 
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.registration import bundled_checkpoint
     from audio_emotion.training.finetune import finetune as run
     from audio_emotion.training.finetune_recipe import FinetuneRecipe
     from audio_emotion.training.recipe import read_recipe
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     given: dict[str, Any] = {"source": source, "method": method, "max_bad": max_bad}
     chosen = {
         name: value.value if isinstance(value, Enum) else str(value) if isinstance(value, Path) else value

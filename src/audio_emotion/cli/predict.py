@@ -27,17 +27,17 @@ def predict(
 
       audio-emotion predict --model runs/hume_prosody/final --source /data/hume_prosody --split test --out test.csv
     """
-    from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
     from audio_emotion.registration import bundled_checkpoint
     from audio_emotion.training.predict import find_table
     from audio_emotion.training.predict import predict as run
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     try:
         rows = table or find_table(source, "devel" if split == "validation" else split)
         pipe = AudioEmotionPipeline.from_pretrained(model or str(bundled_checkpoint()))

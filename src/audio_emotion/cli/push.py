@@ -32,15 +32,15 @@ def push(
     """
     import tempfile
 
-    from rich.console import Console
     from rich.markup import escape
 
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.cli.uploads import print_files
     from audio_emotion.dataset_scripts.hub import Target
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.training.publish import list_files, push_model, write_model_folder
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     try:
         if dry_run:
             with tempfile.TemporaryDirectory() as staging:

@@ -74,6 +74,8 @@ def find_recordings(arguments: list[str]) -> tuple[list[Recording], list[AudioDe
                 found.setdefault(key, recording)
         except AudioDecodingError as error:
             missing.append(error)
+        except (OSError, RuntimeError) as error:  # a name too long, a closed folder, a ~user who is not
+            missing.append(AudioDecodingError(f"{argument!r} cannot be opened: {error}. Give an audio file."))
     return list(found.values()), missing
 
 

@@ -93,10 +93,10 @@ def score(
 
       audio-emotion score s3://bucket/calls.parquet --out s3://bucket/scores --engine ray --address auto --workers 64
     """
-    from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.scoring.plan import make_plan
     from audio_emotion.scoring.ray_engine import Cluster
@@ -105,7 +105,7 @@ def score(
     from audio_emotion.scoring.scorer import ScoringOptions
     from audio_emotion.scoring.sources import find_sources
 
-    messages = Console(stderr=True)
+    messages = Terminal(stderr=True)
     is_ray = engine is Engine.ray
     if not is_ray and (workers > 1 or cpus_per_worker > 1 or gpus_per_worker or address):
         raise typer.BadParameter("--workers, --cpus-per-worker, --gpus-per-worker and --address need --engine ray.")

@@ -26,15 +26,16 @@ def train(
       audio-emotion train --config training/recipes/base.yaml --set loop.epochs=1 --resume
     """
     from accelerate import PartialState
-    from rich.console import Console
+    from rich.markup import escape
 
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.dataset_scripts.hub import Target, check_access
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.training.publish import push_model
     from audio_emotion.training.recipe import load_recipe
     from audio_emotion.training.train import train as run
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     target = Target(push_to_hub, "model") if push_to_hub else None
     try:
         recipe = load_recipe(config, override)
@@ -45,7 +46,7 @@ def train(
         if target is not None and PartialState().is_main_process:
             console.print(f"Pushed: {push_model(folder, target)}", soft_wrap=True)
     except AudioEmotionError as error:
-        console.print(f"[red]error:[/red] {error}")
+        console.print(f"[red]error:[/red] {escape(str(error))}")
         raise typer.Exit(1) from error
     except KeyboardInterrupt:
         console.print("Stopped. Run the same command with --resume to go on from the last checkpoint.")

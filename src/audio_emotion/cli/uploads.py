@@ -11,9 +11,10 @@ def print_files(files: Mapping[str, Path], repo_id: str) -> None:
         files: the file behind each path in the repository.
         repo_id: where a push would bring them.
     """
-    from rich.console import Console
     from rich.filesize import decimal
     from rich.table import Table
+
+    from audio_emotion.cli.terminal import Terminal
 
     sizes = {path: file.stat().st_size for path, file in files.items()}
     table = Table(title=f"Would be pushed to {repo_id}", show_footer=True)
@@ -21,4 +22,4 @@ def print_files(files: Mapping[str, Path], repo_id: str) -> None:
     table.add_column("size", footer=decimal(sum(sizes.values())), justify="right")
     for path, size in sizes.items():
         table.add_row(path, decimal(size))
-    Console().print(table)
+    Terminal().print(table)

@@ -207,7 +207,7 @@ def _beside(list_path: str, entry: str) -> AudioFile:
     filesystem, inside = open_filesystem(path)
     try:
         return AudioFile(inside, int(filesystem.size(inside) or 0))
-    except OSError:
+    except (OSError, ValueError):  # ValueError: the entry is no path at all
         return AudioFile(inside)  # it is absent: the error table will say so
 
 

@@ -124,7 +124,7 @@ class Store:
     def finished(self, name: str) -> Finished | None:
         """The manifest's entry of a block, where it has one."""
         values = self.read_json(f"{MANIFEST}/{name}.json")
-        return None if values is None else Finished(**values)
+        return None if values is None else self._entry(name, values)
 
     def all_finished(self) -> list[Finished]:
         """Every entry of the manifest, in the order of the blocks."""
@@ -132,8 +132,22 @@ class Store:
         folder = f"{self.root}/{MANIFEST}"
         if not self.filesystem.exists(folder):
             return []
-        contents = self.filesystem.cat(self.filesystem.glob(f"{folder}/part-*.json"))
-        return [Finished(**json.loads(contents[path])) for path in sorted(contents)]
+        names = sorted(path.rpartition("/")[2] for path in self.filesystem.glob(f"{folder}/part-*.json"))
+        entries = (self.finished(name.removesuffix(".json")) for name in names)
+        return [entry for entry in entries if entry is not None]
+
+    def _entry(self, name: str, values: Any) -> Finished:
+        """An entry of the manifest, which another program may have written or a disk damaged."""
+        kinds = {"name": str, "num_clips": int, "num_errors": int, "duration_s": (int, float), "first_error": str}
+        is_whole = isinstance(values, dict) and values.keys() == {*kinds, "files"} and isinstance(values["files"], dict)
+        if not is_whole or not (
+            all(isinstance(values[field], kind) for field, kind in kinds.items())  # type: ignore[arg-type]
+            and all(isinstance(size, int) for size in values["files"].values())
+        ):
+            raise AudioEmotionError(
+                f"{self.url}/{MANIFEST}/{name}.json is no entry of a finished block. Delete it to redo the block."
+            )
+        return Finished(**values)
 
     def remove_partials(self) -> None:
         """Remove what a killed run left beside its partitions."""
