@@ -13,6 +13,7 @@ from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAud
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
 from audio_emotion.training.data import ClipTable, load_clips
 from audio_emotion.training.metrics.distribution import expected_calibration_error
+from audio_emotion.training.model_folder import written_whole
 from audio_emotion.training.recipe import CalibrationRecipe, CorpusRecipe
 from audio_emotion.training.validation import clip_logits, fit_temperature, masked_log_probabilities
 
@@ -67,11 +68,12 @@ def finish(
     }
     model.config.temperature = temperature
     model.config.calibration_error = summary["calibration_error"]
-    model.to(torch.float16).save_pretrained(final)
-    model.config.dtype = torch.float32  # half precision is for the disk: loading without a dtype should give full
-    model.config.save_pretrained(final)
-    extractor.save_pretrained(final)
-    (final / "calibration.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    with written_whole(final) as folder:
+        model.to(torch.float16).save_pretrained(folder)
+        model.config.dtype = torch.float32  # half precision is for the disk: loading without a dtype should give full
+        model.config.save_pretrained(folder)
+        extractor.save_pretrained(folder)
+        (folder / "calibration.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary
 
 
