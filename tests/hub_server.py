@@ -10,7 +10,6 @@ Tests steer it through `/_test/...`: faults to inject, the requests seen, the to
 from __future__ import annotations
 
 import asyncio
-import asyncio
 import json
 import re
 import sys
