@@ -11,7 +11,7 @@ SCRIPTS := benchmarks examples/make_recording.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-slow test-gpu lint format types package ci benchmarks lock clean
+.PHONY: help install demo test test-slow test-gpu mutation lint format types package ci benchmarks lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
@@ -38,6 +38,10 @@ test-slow: $(INSTALLED) ## run the tests marked slow
 
 test-gpu: $(INSTALLED) ## run the tests that need a CUDA device
 	@$(BIN)/python -m pytest -m gpu || test $$? -eq 5 # 5: there is no such test
+
+mutation: $(INSTALLED) ## put faults into losses, masks, windows and metrics, and count those that the tests find
+	@$(BIN)/python -c 'import cosmic_ray' 2>/dev/null || { echo "Run: $(BIN)/pip install 'audio-emotion[mutation]'"; exit 1; }
+	@$(BIN)/python -m benchmarks.mutation --json results/mutation.json
 
 lint: $(INSTALLED) ## check style and formatting
 	@$(BIN)/ruff check --quiet --output-format=concise
