@@ -80,8 +80,16 @@ def faulty_sources(source: str) -> Iterator[str]:
         for occurrence, (start, _) in enumerate(spans):
             if not any(first <= start < last for first, last in idle):
                 fault = mutate_code(source, operator, occurrence)
-                if fault is not None and ast.dump(ast.parse(fault)) != ast.dump(ast.parse(source)):
+                if fault is not None and is_another_program(source, fault):
                     yield fault
+
+
+def is_another_program(source: str, fault: str) -> bool:
+    """Whether a fault is one: Python reads it, and not as what was there."""
+    try:
+        return ast.dump(ast.parse(fault)) != ast.dump(ast.parse(source))
+    except SyntaxError:
+        return False
 
 
 def annotation_spans(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
