@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import difflib
 import importlib.machinery
+import itertools
 import os
 import random
 import signal
@@ -53,8 +54,10 @@ def main() -> None:
         source = (ROOT / name).read_text(encoding="utf-8")
         if not survives(name, source):
             raise SystemExit(f"{name}: its tests fail without a fault")
-        faults = sorted(faulty_sources(source))
-        drawn = random.Random(0).sample(faults, min(args.sample or len(faults), len(faults)))
+        faults = list_faults(source)
+        random.Random(0).shuffle(faults)
+        made = filter(None, (faulty(source, *fault) for fault in faults))
+        drawn = list(itertools.islice(made, args.sample or None))
         survivors = [describe(source, fault) for fault in drawn if survives(name, fault)]
         results[name] = {"faults": len(faults), "tried": len(drawn), "survivors": survivors}
         print(f"{name}: {len(drawn) - len(survivors)} of {len(drawn)} found", *survivors, sep="\n  ", flush=True)
@@ -64,24 +67,31 @@ def main() -> None:
     report({"benchmark": "mutation", "found": found, "tried": tried, "files": results}, args.json)
 
 
-def faulty_sources(source: str) -> Iterator[str]:
-    """The source with one fault each; annotations, which do nothing, are left alone."""
+def list_faults(source: str) -> list[tuple[str, int]]:
+    """Cosmic Ray's operators and the occurrences where they apply; annotations, which do nothing, are left alone."""
     from cosmic_ray.ast import ast_nodes, get_ast
-    from cosmic_ray.mutating import mutate_code
     from cosmic_ray.plugins import get_operator, operator_names
 
     idle = list(annotation_spans(source))
-    tree = get_ast(source)
-    for operator_name in operator_names():
-        if get_operator(operator_name).arguments():
-            continue
-        operator = get_operator(operator_name)()
-        spans = [span for node in ast_nodes(tree) for span in operator.mutation_positions(node)]
-        for occurrence, (start, _) in enumerate(spans):
-            if not any(first <= start < last for first, last in idle):
-                fault = mutate_code(source, operator, occurrence)
-                if fault is not None and is_another_program(source, fault):
-                    yield fault
+    nodes = list(ast_nodes(get_ast(source)))
+    return [
+        (name, occurrence)
+        for name in sorted(operator_names())
+        if not get_operator(name).arguments()
+        for occurrence, (start, _) in enumerate(
+            span for node in nodes for span in get_operator(name)().mutation_positions(node)
+        )
+        if not any(first <= start < last for first, last in idle)
+    ]
+
+
+def faulty(source: str, operator_name: str, occurrence: int) -> str | None:
+    """The source with a fault; None where that is no other program."""
+    from cosmic_ray.mutating import mutate_code
+    from cosmic_ray.plugins import get_operator
+
+    fault: str | None = mutate_code(source, get_operator(operator_name)(), occurrence)
+    return fault if fault is not None and is_another_program(source, fault) else None
 
 
 def is_another_program(source: str, fault: str) -> bool:
