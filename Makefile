@@ -11,7 +11,7 @@ SCRIPTS := benchmarks examples/make_recording.py
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test test-slow test-gpu fuzz lint format types package ci benchmarks lock clean
+.PHONY: help install demo test test-slow test-gpu fuzz mutation lint format types package ci benchmarks lock clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-11s %s\n", $$1, $$2 }'
@@ -41,6 +41,10 @@ test-gpu: $(INSTALLED) ## run the tests that need a CUDA device
 
 fuzz: $(INSTALLED) ## knock at every reading door with 10,000 broken inputs (half an hour)
 	@$(BIN)/python tests/fuzz_run.py --cases 10000
+
+mutation: $(INSTALLED) ## put faults into losses, masks, windows and metrics, and count those that the tests find
+	@$(BIN)/python -c 'import cosmic_ray' 2>/dev/null || { echo "Run: $(BIN)/pip install 'audio-emotion[mutation]'"; exit 1; }
+	@$(BIN)/python -m benchmarks.mutation --json results/mutation.json
 
 lint: $(INSTALLED) ## check style and formatting
 	@$(BIN)/ruff check --quiet --output-format=concise

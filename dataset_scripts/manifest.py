@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -174,8 +176,24 @@ class Manifest:
         return sum((summary for _, summary in sorted(self.shards.items())), Summary())
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file beside its name and rename it, so that nobody ever reads half of it."""
+@contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which takes its place once it is whole and on the disk.
+
+    Nobody ever reads half of it, not even after a power failure; nothing is left of it where writing it failed.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", newline="\n")
-    partial.replace(path)
+    try:
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file that nobody ever reads half of: what it held is there until it is whole."""
+    with written_beside(path) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")

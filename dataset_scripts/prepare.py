@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from audio_emotion.dataset_scripts.card import write_card
 from audio_emotion.dataset_scripts.corpus import Clip, CorpusInfo, Finding, Report
 from audio_emotion.dataset_scripts.encoding import BadAudio, EncodedClip, encode_clip
-from audio_emotion.dataset_scripts.manifest import Manifest, Summary, write_atomically
+from audio_emotion.dataset_scripts.manifest import Manifest, Summary, write_atomically, written_beside
 from audio_emotion.dataset_scripts.parallel import map_in_order
 from audio_emotion.dataset_scripts.reader import CorpusReader, get_reader
 from audio_emotion.dataset_scripts.rows import make_row
@@ -91,8 +91,8 @@ def prepare(
         What was written. Bad audio does not raise: it is skipped, counted and listed in `report.csv`.
 
     Raises:
-        CorpusError: If the source is not this corpus, a label file is broken, or another process writes to the same
-            folder.
+        CorpusError: If the source is not this corpus, a label file is broken, another process writes to the same
+            folder, or the disk is full; complete shards are kept.
 
     Example:
         `prepare("ravdess", "corpora/ravdess", "prepared")`, then
@@ -101,13 +101,18 @@ def prepare(
     reader = get_reader(corpus)(source)
     plan = _survey(reader)
     folder = Path(out) / reader.info.name
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / LOCK_NAME, timeout=0):
             prepared = _write_corpus(reader, plan, folder, num_proc, progress or _no_progress)
+        write_card(Path(out))
     except Timeout:
         raise CorpusError(f"another process writes to {folder}. Wait for it, or choose another folder.") from None
-    write_card(Path(out))
+    except OSError as error:
+        raise CorpusError(
+            f"{folder} cannot be written: {error.strerror or error}. Complete shards are kept: mend that, and the same "
+            "command goes on"
+        ) from error
     return prepared
 
 
@@ -207,11 +212,9 @@ def _write_shard(path: Path, rows: Iterator[dict[str, Any]]) -> None:
     import pyarrow.parquet as pq
 
     schema = corpus_features().arrow_schema
-    partial = path.with_name(f".{path.name}.partial")
-    with pq.ParquetWriter(partial, schema) as writer:
+    with written_beside(path) as partial, pq.ParquetWriter(partial, schema) as writer:
         while group := list(itertools.islice(rows, ROWS_PER_GROUP)):
             writer.write_table(pa.Table.from_pylist(group, schema=schema))
-    partial.replace(path)
 
 
 def _write_report(path: Path, report: Report, summary: Summary) -> None:

@@ -125,6 +125,8 @@ class RecordingScorer:
             `frame_vectors (batch, num_frames, width)`.
         plan: How recordings are cut; by default into windows as long as the model hears.
         vad: Whether a voice-activity gate listens as well.
+        alone: Whether each window gets a forward pass of its own: its scores are then the same to the bit in whatever
+            company. In a batch the matrix products are cut otherwise, and last digits depend on the others' lengths.
     """
 
     def __init__(
@@ -134,11 +136,13 @@ class RecordingScorer:
         forward: Callable[[dict[str, Any]], dict[str, Any]],
         plan: WindowPlan | None = None,
         vad: bool = False,
+        alone: bool = False,
     ) -> None:
         self.config = config
         self.feature_extractor = feature_extractor
         self.forward = forward
         self.vad = vad
+        self.alone = alone
         self.sampling_rate = int(feature_extractor.sampling_rate)
         self.plan = plan or WindowPlan(config.window_samples // config.frame_samples, config.frame_samples)
 
@@ -240,8 +244,9 @@ class RecordingScorer:
     def _run(self, waiting: list[_Window], batch_size: int, on_progress: Callable[[float], None] | None) -> None:
         """Score the waiting windows, those of like length together, and empty the list."""
         waiting.sort(key=lambda window: len(window.samples))
-        for start in range(0, len(waiting), batch_size):
-            batch = waiting[start : start + batch_size]
+        size = 1 if self.alone else batch_size
+        for start in range(0, len(waiting), size):
+            batch = waiting[start : start + size]
             for window, answer in zip(batch, self.hear([window.samples for window in batch]), strict=True):
                 window.recording.keep(window.index, answer)
                 if self.is_unheard(window.samples):

@@ -46,6 +46,8 @@ TOLERATED_LOSS_S = 0.025
 STREAMED_SIZE = 0x7FFF0000
 """From here on a WAV's data size means "unknown": it was written into a pipe."""
 INTEGER_SCALES = {"int8": 2.0**7, "int16": 2.0**15, "int32": 2.0**31}
+LARGEST_SAMPLE = 1e12
+"""Full scale is 1; a sum of squares of what lies above this may leave float32."""
 READABLE = "WAV, FLAC, OGG, Opus and MP3 are read out of the box, M4A and WebM after `pip install av`"
 
 
@@ -395,18 +397,23 @@ def _resampled(resampler: Any, mono: np.ndarray, name: str, end_s: float, last: 
 
 
 def mix_to_mono(block: np.ndarray, name: str, start_s: float) -> np.ndarray:
-    """Mean over channels: `(num_samples, num_channels)` -> a new float32 array `(num_samples,)`."""
+    """Mean over channels: `(num_samples, num_channels)` -> a new float32 array `(num_samples,)`.
+
+    Raises:
+        AudioDecodingError: If samples are NaN, infinite, or so large that their power leaves float32.
+    """
     mono = np.array(block[:, 0], dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # found out below
         for channel in range(1, block.shape[1]):  # numpy's mean over such a short axis is many times slower
             mono += block[:, channel]
         mono /= block.shape[1]
-    if np.isfinite(mono).all():
+    if max(mono.max(initial=0), -mono.min(initial=0)) <= LARGEST_SAMPLE:
         return mono
     finite = np.isfinite(block).all(axis=1)
-    if finite.all():  # but their sum leaves float32
-        mono[:] = block.mean(axis=1, dtype=np.float64)
-        return mono
+    if finite.all():
+        raise AudioDecodingError(
+            f"{name} holds samples up to {np.abs(block).max():.0e}, and full scale is 1. Scale the recording down."
+        )
     offset = int(np.argmin(finite))
     raise AudioDecodingError(
         f"{name} holds NaN or infinite samples, the first one {offset} samples after {start_s:.3f} s. Repair the "

@@ -148,7 +148,7 @@ class AudioEmotionPipeline(ChunkPipeline):
                 list; a generator or dataset answers an iterator.
             args: Nothing; here for the base class.
             num_workers: Without effect; here for the base class.
-            batch_size: Windows per forward pass; changes no score.
+            batch_size: Windows per forward pass of an accelerator; changes no score (docs/performance.md).
             kwargs: Options.
 
                 - return_timestamps (`bool`, `float` or `"frame"`): True cuts where the emotion changes, a number cuts
@@ -243,10 +243,14 @@ class AudioEmotionPipeline(ChunkPipeline):
     def make_scorer(
         self, plan: WindowPlan | None = None, vad: bool | float | None = None, return_embeddings: Any = None
     ) -> RecordingScorer:
-        """What takes recordings through the model, cut by `plan`; by default into windows as long as it hears."""
+        """What takes recordings through the model, cut by `plan`; by default into windows as long as it hears.
+
+        A processor gains nothing from batches, so there every window goes alone.
+        """
         forward = functools.partial(self.forward, embedding_width=self._embedding_width(return_embeddings))
         has_gate = check_threshold(vad) is not None
-        return RecordingScorer(self.model.config, self.feature_extractor, forward, plan, has_gate)
+        alone = self.device.type == "cpu"
+        return RecordingScorer(self.model.config, self.feature_extractor, forward, plan, has_gate, alone)
 
     def score_recordings(
         self,
@@ -261,7 +265,7 @@ class AudioEmotionPipeline(ChunkPipeline):
 
         Args:
             sources: Any inputs of a call; read ahead by a few batches.
-            batch_size: Windows per forward pass; changes no score.
+            batch_size: Windows per forward pass of an accelerator; changes no score (docs/performance.md).
             on_progress: Called with the seconds of audio just scored.
             plan: How recordings are cut; that of an `EmotionStream` gives the frames of the stream.
             vad: As in a call: the gate listens, and `postprocess(vad=...)` may use it.

@@ -1,6 +1,7 @@
 """What every test shares: no network, audio, a tiny model, and what a checkout may lack (corpora, weights)."""
 
 import ipaddress
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -41,8 +42,18 @@ def _connect_to_loopback_only(self: socket.socket, address: Any) -> None:
     _connect(self, address)
 
 
+class _DeprecationsAreErrors(logging.Handler):
+    """What a library deprecates in its log rather than by a warning."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "deprecated" in record.getMessage():
+            raise DeprecationWarning(f"{record.name}: {record.getMessage()}")
+
+
 def pytest_configure() -> None:
     socket.socket.connect = _connect_to_loopback_only  # type: ignore[method-assign,assignment]
+    for name in ("transformers", "datasets", "huggingface_hub"):
+        logging.getLogger(name).addHandler(_DeprecationsAreErrors())
 
 
 @pytest.fixture(scope="session")

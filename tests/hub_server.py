@@ -68,13 +68,15 @@ STORAGE_ROUTES: list[tuple[str, Endpoint, str]] = [
 class Fault:
     """Requests that match `method` and the regular expression `path` fail, `times` times (None: for ever).
 
-    With `status` they get that answer; with `cut_after` the connection is cut after so many body bytes.
+    With `status` they get that answer; with `cut_after` the connection is cut after so many body bytes; with `delay_s`
+    they are answered, and late.
     """
 
     method: str
     path: str
     status: int | None = None
     cut_after: int | None = None
+    delay_s: float | None = None
     times: int | None = 1
 
 
@@ -131,6 +133,9 @@ class Gate:
             self.watch.leaks.append(f"{method} {path}")
             await Response("a token reached the storage port", 400)(scope, receive, send)
         elif (fault := self.watch.fault_for(method, path)) is None:
+            await self.app(scope, receive, send)
+        elif fault.delay_s is not None:
+            await asyncio.sleep(fault.delay_s)
             await self.app(scope, receive, send)
         elif fault.status is not None:
             await JSONResponse({"error": "injected fault"}, fault.status)(scope, receive, send)

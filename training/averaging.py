@@ -11,6 +11,7 @@ from transformers import AutoModelForAudioClassification
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
+from audio_emotion.training.model_folder import written_whole
 
 
 def average_models(folders: Sequence[str | Path], target: str | Path) -> Path:
@@ -45,8 +46,9 @@ def average_models(folders: Sequence[str | Path], target: str | Path) -> Path:
     mean = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
     first.load_state_dict(mean)
     first.config.temperature, first.config.calibration_error = 1.0, None
-    first.save_pretrained(target)
-    EmotionWhisperFeatureExtractor.from_pretrained(folders[0]).save_pretrained(target)
+    with written_whole(Path(target)) as folder:
+        first.save_pretrained(folder)
+        EmotionWhisperFeatureExtractor.from_pretrained(folders[0]).save_pretrained(folder)
     return Path(target)
 
 

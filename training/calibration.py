@@ -11,6 +11,7 @@ from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhi
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
 from audio_emotion.training.data import ClipTable, load_clips
+from audio_emotion.training.model_folder import written_whole
 from audio_emotion.training.recipe import CalibrationRecipe, CorpusRecipe
 from audio_emotion.training.validation import calibration_error, clip_logits, fit_temperature
 
@@ -65,9 +66,10 @@ def finish(
     }
     model.config.temperature = temperature
     model.config.calibration_error = summary["calibration_error"]
-    model.to(torch.float16).save_pretrained(final)
-    model.config.dtype = torch.float32  # half precision is for the disk: loading without a dtype should give full
-    model.config.save_pretrained(final)
-    extractor.save_pretrained(final)
-    (final / "calibration.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    with written_whole(final) as folder:
+        model.to(torch.float16).save_pretrained(folder)
+        model.config.dtype = torch.float32  # half precision is for the disk: loading without a dtype should give full
+        model.config.save_pretrained(folder)
+        extractor.save_pretrained(folder)
+        (folder / "calibration.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return summary

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
+from audio_emotion.training.model_folder import flush
 
 _NAME = re.compile(r"step-(\d{8})")
 _KEPT = 2
@@ -62,7 +62,7 @@ def save_checkpoint(folder: Path, progress: Progress, weights: dict[str, torch.T
         torch.save(state, beside / "state.pt")
         (beside / "progress.json").write_text(json.dumps(asdict(progress)), encoding="utf-8")
         for written in beside.iterdir():
-            _flush(written)
+            flush(written)
         shutil.rmtree(target, ignore_errors=True)
         beside.rename(target)
     except Exception as error:
@@ -98,8 +98,3 @@ def load_checkpoint(path: Path) -> tuple[Progress, dict[str, torch.Tensor], dict
             f"{path}: not a complete checkpoint ({error}); delete it to resume from the one before"
         ) from error
     return progress, weights, state
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from audio_emotion.dataset_scripts.manifest import write_atomically
 from audio_emotion.dataset_scripts.prepared import load_prepared
 from audio_emotion.dataset_scripts.schema import SPLITS
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
@@ -114,7 +115,7 @@ def write_results(results: dict[str, Any], path: str | os.PathLike[str]) -> None
     text = re.sub(r"\[[^\[\]{}]*\]", lambda match: re.sub(r"\s*\n\s*", " ", match[0]), text)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text + "\n", encoding="utf-8")
+    write_atomically(target, text + "\n")
 
 
 def read_results(path: str | os.PathLike[str]) -> dict[str, Any]:

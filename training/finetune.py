@@ -28,6 +28,7 @@ from audio_emotion.training.finetune_card import render_card
 from audio_emotion.training.finetune_recipe import FinetuneRecipe
 from audio_emotion.training.intensity_losses import get_intensity_loss
 from audio_emotion.training.loop import TrainingLoop
+from audio_emotion.training.model_folder import written_whole
 from audio_emotion.training.objectives import TrainingObjective
 from audio_emotion.training.recipe import CorpusRecipe, save_recipe
 from audio_emotion.training.sampling import class_prior, clip_probabilities, embodied_prior
@@ -96,7 +97,6 @@ def finetune(
     final = folder / "final"
     if loop.accelerator.is_main_process:
         finish(run, best, final, rule, validation, merged)
-        shutil.copyfile(folder / "recipe.yaml", final / "recipe.yaml")
     loop.accelerator.wait_for_everyone()
     return final
 
@@ -185,17 +185,19 @@ def finish(
             if split == "validation":
                 model.config.temperature = fit_temperature(logits, clips)
             results["splits"][split] = {"num_clips": len(clips), "uar": recall_by_corpus(logits, clips)}
-    shutil.rmtree(final, ignore_errors=True)
     if merged and not full:
         config = model.config
         model = merge(base, best)
         model.config = config
     if full or merged:
         model.to(EmotionWhisperConfig.from_pretrained(base).dtype or torch.float32)  # type: ignore[arg-type]
-    model.save_pretrained(final)
-    extractor.save_pretrained(final)
-    _write_json(final / "results.json", results)
-    (final / "README.md").write_text(render_card(run, model.config, results, full or merged), encoding="utf-8")
+    with written_whole(final) as folder:
+        model.save_pretrained(folder)
+        extractor.save_pretrained(folder)
+        _write_json(folder / "results.json", results)
+        (folder / "README.md").write_text(render_card(run, model.config, results, full or merged), encoding="utf-8")
+        shutil.copyfile(Path(run.output_dir) / "recipe.yaml", folder / "recipe.yaml")
+        shutil.rmtree(final, ignore_errors=True)  # an adapter's files would stay beside a model's
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

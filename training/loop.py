@@ -20,6 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from transformers import get_cosine_schedule_with_warmup
 
+from audio_emotion.dataset_scripts.manifest import write_atomically
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
@@ -27,6 +28,7 @@ from audio_emotion.training.batches import TrainingBatches
 from audio_emotion.training.checkpoints import Progress, list_checkpoints, load_checkpoint, save_checkpoint
 from audio_emotion.training.data import ClipTable
 from audio_emotion.training.lora import merge_lora
+from audio_emotion.training.model_folder import written_whole
 from audio_emotion.training.objectives import Batch, TrainingObjective
 from audio_emotion.training.optimizer import parameter_groups
 from audio_emotion.training.recipe import RunRecipe
@@ -90,6 +92,7 @@ class TrainingLoop:
             AudioEmotionError: if the loss is not finite, or a checkpoint cannot be written.
         """
         loop = self.recipe.loop
+        self._rewind_log()
         with self._bar() as bar:
             while self.progress.epoch < loop.epochs and self.progress.stale_validations < loop.patience:
                 self._run_epoch(bar)
@@ -184,8 +187,9 @@ class TrainingLoop:
         if assessment.score > self.progress.best_score:
             self.progress.best_score, self.progress.stale_validations = assessment.score, 0
             if self.accelerator.is_main_process:
-                merge_lora(model).save_pretrained(self.folder / "best")
-                self.extractor.save_pretrained(self.folder / "best")
+                with written_whole(self.folder / "best") as best:
+                    merge_lora(model).save_pretrained(best)
+                    self.extractor.save_pretrained(best)
         self.accelerator.wait_for_everyone()
 
     def _save(self) -> None:
@@ -204,8 +208,25 @@ class TrainingLoop:
             return
         self.accelerator.log(values, step=self.progress.total_steps)
         line = {"step": self.progress.total_steps, **{name: round(value, 6) for name, value in values.items()}}
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        try:
+            with self._log_file.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise AudioEmotionError(
+                f"{self._log_file} cannot be written: {error.strerror}. Free some disk space and run again with "
+                "--resume; the last complete checkpoint is untouched"
+            ) from error
+
+    def _rewind_log(self) -> None:
+        """Take out of the log what this run will do again, and a line that was cut off."""
+        if self.accelerator.is_main_process and self._log_file.exists():
+            lines = self._log_file.read_text(encoding="utf-8").splitlines()
+            kept = [line for line in lines if _step_of(line) <= self.progress.total_steps]
+            write_atomically(self._log_file, "".join(f"{line}\n" for line in kept))
+
+    @property
+    def _log_file(self) -> Path:
+        return self.folder / "log.jsonl"
 
     @property
     def _bare(self) -> TrainingObjective:
@@ -228,6 +249,14 @@ class TrainingLoop:
             TextColumn("{task.fields[detail]}"),
         )
         return ProgressBar(*columns, console=self.console, disable=not self.accelerator.is_main_process)
+
+
+def _step_of(line: str) -> float:
+    """The step of a line of the log; infinity where it is not whole."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
 
 
 def _averaged(objective: TrainingObjective, decay: float) -> AveragedModel:

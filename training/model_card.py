@@ -17,6 +17,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard
 
+from audio_emotion.dataset_scripts.manifest import write_atomically
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 from audio_emotion.training.evaluation_run import read_results
 from audio_emotion.training.results_table import CLASS_SETS, corpus_table, language_table
@@ -144,7 +145,7 @@ def update_cards(
         if filled != text:
             changed.append(path)
             if not check:
-                path.write_text(filled, encoding="utf-8")
+                write_atomically(path, filled)
     return changed
 
 

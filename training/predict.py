@@ -16,6 +16,7 @@ import numpy as np
 
 from audio_emotion.dataset_scripts.encoding import BadAudio, read_samples
 from audio_emotion.dataset_scripts.label_files import read_text
+from audio_emotion.dataset_scripts.manifest import write_atomically
 from audio_emotion.dataset_scripts.reader import is_audio, without_suffix
 from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
@@ -103,7 +104,7 @@ def predict(
     for _, name in lines:
         writer.writerow([name, *(f"{score:.6f}" for score in scores.get(_key(name), mean))])
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text.getvalue(), encoding="utf-8")
+    write_atomically(out, text.getvalue())
     without = [(line, f"{name}: {reasons[_key(name)]}") for line, name in lines if _key(name) in reasons]
     return Predictions(len(lines), without)
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from audio_emotion.dataset_scripts.manifest import write_atomically
 from audio_emotion.dataset_scripts.plain_yaml import PlainLoader
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 
@@ -327,7 +328,7 @@ def read_recipe(kind: type[AnyRecipe], path: str | Path, overrides: list[str] | 
 
 def save_recipe(recipe: RunRecipe, path: str | Path) -> None:
     """Write the resolved recipe as YAML."""
-    Path(path).write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    write_atomically(Path(path), yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
 
 
 def _apply_override(raw: dict[str, Any], override: str) -> None:

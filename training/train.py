@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from numpy.typing import NDArray
 from transformers import set_seed
 
@@ -50,7 +51,8 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         feature_size=model.model.encoder.num_mel_bins, level_normalization=recipe.model.level_normalization
     )
     folder.mkdir(parents=True, exist_ok=True)
-    save_recipe(recipe, folder / "recipe.yaml")
+    if PartialState().is_main_process:
+        save_recipe(recipe, folder / "recipe.yaml")
     objective = TrainingObjective(
         model,
         recipe.objective,

@@ -27,7 +27,7 @@ FAULTY = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, speech: Any) -> Path:
     folder = tmp_path_factory.mktemp("calls")
-    soundfile.write(folder / "call.wav", speech(0.5), 16000)
+    soundfile.write(folder / "call.wav", speech(1.5), 16000)
     return folder
 
 

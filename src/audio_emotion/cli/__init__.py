@@ -8,6 +8,7 @@ from audio_emotion.cli.calibrate import calibrate
 from audio_emotion.cli.convert import convert
 from audio_emotion.cli.corpora import corpora
 from audio_emotion.cli.demo import demo
+from audio_emotion.cli.endings import CommandGroup
 from audio_emotion.cli.evaluate import evaluate
 from audio_emotion.cli.export import export
 from audio_emotion.cli.finetune import finetune
@@ -16,7 +17,7 @@ from audio_emotion.cli.push import push
 from audio_emotion.cli.score import score
 from audio_emotion.cli.train import train
 
-app = typer.Typer(name="audio-emotion", no_args_is_help=True, rich_markup_mode="rich")
+app = typer.Typer(name="audio-emotion", cls=CommandGroup, no_args_is_help=True, rich_markup_mode="rich")
 app.command()(analyze)
 app.command()(demo)
 app.command()(train)

@@ -130,7 +130,7 @@ def analyze(
 
       2    a wrong argument, model or output: nothing was analysed
 
-      130  interrupted by Ctrl-C; finished results are whole, and --resume goes on
+      130  interrupted by Ctrl-C (143: by SIGTERM); finished results are whole, and --resume goes on
 
       141  whoever read the output has gone, as in `| head`
     """

@@ -12,10 +12,13 @@ import json
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
@@ -26,6 +29,9 @@ from audio_emotion.scoring.store import Finished, Store, describe_write_error
 OBJECT_STORE_BYTES = 100 * 2**20
 """Shared memory of a cluster that this process starts: names only travel through it."""
 IN_FLIGHT_PER_ACTOR = 2
+CONNECT_TIMEOUT_S = 60.0
+"""How long a cluster may take to answer; Ray itself would try for minutes, and no exception could stop it."""
+FOLDER_PREFIX = "audio-emotion-ray-"
 MAX_BLOCK_RETRIES = 5
 """A block that outlives so many of its workers is not to blame for their deaths; one more ends the run."""
 
@@ -193,13 +199,51 @@ def _connected(ray: Any, cluster: Cluster) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    folder = tempfile.mkdtemp(prefix="audio-emotion-ray-") if cluster.address is None else None
+    folder = None
+    if cluster.address is not None:
+        _check_answers(cluster.address)
+    else:
+        _remove_left_folders()
+        folder = tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-")
     try:
         _connect(ray, cluster, folder)
         yield
     finally:
         ray.shutdown()
         if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check_answers(address: str) -> None:
+    """Connect in a process that can be stopped, so that a cluster which is not there is an error and not a wait."""
+    code = "import ray, sys; ray.init(address=sys.argv[1], logging_level='error', log_to_driver=False)"
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-c", code, address],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=CONNECT_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _no_cluster(address, f"nothing within {CONNECT_TIMEOUT_S:g} s") from error
+    if tried.returncode:
+        raise _no_cluster(address, tried.stderr.strip().rpartition("\n")[2] or f"exit code {tried.returncode}")
+
+
+def _no_cluster(address: str, reason: str) -> AudioEmotionError:
+    return AudioEmotionError(
+        f"No Ray cluster answers at {address}: {reason.rstrip('.')}. Start one (ray start --head), or leave out "
+        "--address."
+    )
+
+
+def _remove_left_folders() -> None:
+    """Remove the folders of runs that were killed: those whose process is no more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*-*"):
+        owner = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc/self").exists():
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -218,11 +262,10 @@ def _connect(ray: Any, cluster: Cluster, folder: str | None) -> None:
     try:
         ray.init(**where, logging_level="error", log_to_driver=False)
     except Exception as error:  # Ray raises a bare Exception where its processes do not start within 30 s
-        what = (
-            f"No Ray cluster answers at {cluster.address}" if folder is None else "Ray does not start on this machine"
-        )
-        advice = "Start one (ray start --head), or leave out --address." if folder is None else "Is it busy or full?"
-        raise AudioEmotionError(f"{what}: {str(error).strip().rstrip('.')}. {advice}") from error
+        reason = str(error).strip().rstrip(".")
+        if cluster.address is not None:
+            raise _no_cluster(cluster.address, reason) from error
+        raise AudioEmotionError(f"Ray does not start on this machine: {reason}. Is it busy or full?") from error
 
 
 def _check_room(ray: Any, cluster: Cluster) -> None:
