@@ -149,7 +149,7 @@ class Manifest:
                 {name: Summary.from_json(summary) for name, summary in values["shards"].items()},
                 values["complete"],
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def save(self) -> None:

@@ -151,7 +151,8 @@ class EmotionWhisperConfig(PreTrainedConfig):
 
     def validate_labels(self) -> None:
         """Part of `@strict`: each output has a name of its own."""
-        labels = [(self.id2label or {}).get(index) for index in range(self.num_labels or 0)]
+        names: dict[Any, Any] = dict(self.id2label or {})
+        labels = [names.get(index) for index in range(self.num_labels or 0)]
         if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
             raise ValueError(f"id2label must name the outputs 0, 1, ..., got {self.id2label}.")
         if strange := [label for label in labels if UNPRINTABLE.search(label)]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -196,7 +197,7 @@ def _check_packages() -> None:
 
 
 def _load(name: str | Path) -> tuple[EmotionWhisperForAudioClassification, EmotionWhisperFeatureExtractor]:
-    if (Path(name) / "adapter_config.json").is_file():
+    if os.path.isfile(Path(name) / "adapter_config.json"):  # noqa: PTH113  (a Hub id or no path at all may come)
         raise AudioEmotionError(
             f"{name} is an adapter, and a graph holds a whole model. Merge it into its base model first "
             "(`audio-emotion finetune --merge`), and export what that writes."

@@ -209,3 +209,4 @@ def test_a_model_folder_that_means_harm(
         assert page.evaluate("window.stolen") is None
         assert page.locator("#ae-card a[href^='javascript']").count() == 0
         assert labels[0] in page.inner_text(".ae-legend")
+        page.close()

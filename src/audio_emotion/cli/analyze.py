@@ -237,7 +237,7 @@ def _check_options(model: str | None, options: dict[str, Any]) -> None:
     from audio_emotion.registration import bundled_checkpoint
 
     file = Path(model or bundled_checkpoint()).expanduser() / "config.json"
-    if (options["labels"] is None and options["prior"] == "train") or not file.is_file():
+    if (options["labels"] is None and options["prior"] == "train") or not os.path.isfile(file):  # noqa: PTH113
         return
     try:
         config = json.loads(file.read_bytes())

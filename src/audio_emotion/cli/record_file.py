@@ -67,6 +67,8 @@ class RecordFile:
             names = read[self.file_format](text)
         except OSError as error:
             raise AudioEmotionError(f"{self.path} cannot be read: {error.strerror}.") from error
+        except RecursionError as error:
+            raise self._foreign("it is nested without end") from error
         self.num_records = len(names)
         return names
 

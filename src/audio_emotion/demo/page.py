@@ -146,7 +146,7 @@ def card_sections(card: str) -> str:
     chosen = [f"## {title.strip()}\n\n{text.strip()}" for title, text in sections if title.strip() in CARD_SECTIONS]
     if not chosen:
         raise AudioEmotionError(f"The model card has none of the sections {', '.join(CARD_SECTIONS)}.")
-    return re.sub(r"!\[[^\]]*\]\([^)]*\)|<img[^>]*>", "", "\n\n".join(chosen))
+    return re.sub(r"!\[[^\]]*\](\([^)]*\)|\[[^\]]*\])|<img[^>]*>", "", "\n\n".join(chosen))
 
 
 def theme() -> gr.themes.Base:

@@ -174,7 +174,7 @@ def _json_rows(path: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         try:
             row = json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise AudioEmotionError(f"{path}, line {line}: not JSON ({error}).") from error
         if not isinstance(row, dict):
             raise AudioEmotionError(f"{path}, line {line}: {content[:40]!r} is no JSON object with a path in it.")
@@ -228,7 +228,7 @@ def _sources_in_parquet(path: str, column: str | None) -> Iterator[Source]:
                 group = table.metadata.row_group(index)
                 yield RowGroup(path, index, first_row, group.num_rows, _compressed_bytes(group), chosen)
                 first_row += group.num_rows
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise AudioEmotionError(f"{path} cannot be read as Parquet: {error}") from error
 
 

@@ -101,7 +101,7 @@ class Store:
             return json.loads(self.filesystem.cat_file(f"{self.root}/{name}"))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise AudioEmotionError(f"{self.url}/{name} cannot be read: {error}. Choose another --out.") from error
 
     def is_empty(self) -> bool:
