@@ -53,7 +53,8 @@ def save_checkpoint(folder: Path, progress: Progress, weights: dict[str, torch.T
     target = folder / f"step-{progress.total_steps:08d}"
     beside = folder / f".{target.name}.partial"
     try:
-        shutil.rmtree(beside, ignore_errors=True)
+        for left in folder.glob(".step-*"):  # of a run that was killed
+            shutil.rmtree(left, ignore_errors=True)
         beside.mkdir(parents=True)
         save_file(
             {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()},
@@ -63,7 +64,7 @@ def save_checkpoint(folder: Path, progress: Progress, weights: dict[str, torch.T
         (beside / "progress.json").write_text(json.dumps(asdict(progress)), encoding="utf-8")
         for written in beside.iterdir():
             flush(written)
-        shutil.rmtree(target, ignore_errors=True)
+        _remove(target)
         beside.rename(target)
     except Exception as error:
         shutil.rmtree(beside, ignore_errors=True)
@@ -72,8 +73,16 @@ def save_checkpoint(folder: Path, progress: Progress, weights: dict[str, torch.T
             "run again with --resume; the last complete checkpoint is untouched"
         ) from error
     for old in list_checkpoints(folder)[:-_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
     return target
+
+
+def _remove(checkpoint: Path) -> None:
+    """Remove a checkpoint under another name, so that half of it is never listed."""
+    if checkpoint.exists():
+        removed = checkpoint.with_name(f".{checkpoint.name}.removed")
+        checkpoint.rename(removed)
+        shutil.rmtree(removed, ignore_errors=True)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:

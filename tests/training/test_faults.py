@@ -28,7 +28,7 @@ from audio_emotion.training.checkpoints import list_checkpoints, load_checkpoint
 from audio_emotion.training.recipe import Recipe, save_recipe
 from benchmarks.hume_corpus import write_corpus
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 PROGRAM = [sys.executable, "-c", "from audio_emotion.cli import app; app()"]
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}
@@ -69,7 +69,7 @@ class Door:
 
     def finish(self, *options: str) -> Any:
         process = self.start(*options)
-        _, messages = process.communicate(timeout=300)
+        _, messages = process.communicate(timeout=900)
         assert process.returncode == 0, messages
         return self.result()
 
@@ -158,7 +158,7 @@ def train(recipe: Recipe, out: Path) -> Door:
 
 @pytest.fixture
 def finetune(corpus: Path, tiny_base: Path, out: Path) -> Door:
-    recipe = make_recipe(tiny_base, out, source=str(corpus), max_bad=99)
+    recipe = make_recipe(tiny_base, out, source=str(corpus), max_bad=99, sampling={"items_per_epoch": 48})
     return training_door("finetune", recipe, out, disk_kb=10_200)
 
 
@@ -285,7 +285,7 @@ def test_signals(door: Door, unbroken: Any) -> None:
             time.sleep(0.005)
         time.sleep(moments.uniform(0, 0.2))
         process.send_signal(number)
-        _, messages = process.communicate(timeout=120)
+        _, messages = process.communicate(timeout=600)
         assert process.returncode == exit_code, messages
         assert "Traceback" not in messages
         if number != signal.SIGKILL:
@@ -307,7 +307,7 @@ def test_a_full_disk(door: Door, unbroken: Any, tmp_path: Path) -> None:
     script = f'{fill}mount -t tmpfs -o size="$1"k none "$2" || exit 77; cp -a "$3/." "$2"; rm -rf "$3"/*; '
     script += 'disk=$2 kept=$3; shift 3; "$@"; code=$?; cp -a "$disk/." "$kept"; exit $code'
     process = door.start(launcher=(*mount, script, "sh", str(door.disk_kb), str(door.out), str(kept)))
-    _, messages = process.communicate(timeout=300)
+    _, messages = process.communicate(timeout=900)
     if process.returncode == 77 or "unshare:" in messages:
         pytest.skip("this machine lets nobody mount a small disk")
     shutil.rmtree(door.out)
@@ -316,3 +316,15 @@ def test_a_full_disk(door: Door, unbroken: Any, tmp_path: Path) -> None:
     assert "error:" in messages and "No space left on device" in " ".join(messages.split()), messages
     assert "Traceback" not in messages
     check_the_rest_is_done(door, unbroken)
+
+
+def test_two_processes_prepare_one_corpus(prepare: Door) -> None:
+    both = [prepare.start(), prepare.start()]
+    endings = [(process.communicate(timeout=900)[1], process.returncode) for process in both]
+    assert 0 in [code for _, code in endings], endings
+    for messages, code in endings:
+        assert code == 0 or (code == 1 and "another process writes to" in messages), messages
+    together = prepare.result()
+    shutil.rmtree(prepare.out)
+    prepare.out.mkdir()
+    assert prepare.finish() == together
