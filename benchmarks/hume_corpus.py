@@ -120,8 +120,13 @@ def rate(emotion: str, strong: bool, pitch: float, energy: float) -> np.ndarray:
     return rated
 
 
-def ravdess_clips(ravdess: Path) -> dict[str, list[Clip]]:
-    """RAVDESS's clips without the silence around them, with nine intensities, speaker-disjoint."""
+def ravdess_clips(ravdess: Path) -> tuple[dict[str, list[Clip]], dict[str, np.ndarray]]:
+    """RAVDESS's clips without the silence around them, with nine intensities, speaker-disjoint.
+
+    Returns:
+        The clips of each split, and what an ideal listener answers, `(num_clips, 9)` each: no prediction from the sound
+        can be expected to rank the noisy intensities better than these do.
+    """
     clips = list(get_reader("ravdess")(ravdess).clips())
     waveforms = []
     for clip in clips:
@@ -134,10 +139,12 @@ def ravdess_clips(ravdess: Path) -> dict[str, list[Clip]]:
     ]
     rng = np.random.default_rng(0)
     found: dict[str, list[Clip]] = {split: [] for split in ("train", "devel", "test")}
+    ideal: dict[str, list[np.ndarray]] = {split: [] for split in found}
     for clip, waveform, pitch, energy in zip(clips, waveforms, *ranks, strict=True):
         actor, strong = int(clip.id[-2:]), clip.id.split("-")[3] == "02"
         rated = rate(str(clip.annotation.emotion_raw), strong, pitch, energy)
         noise = rng.normal(0, LISTENER_NOISE, (LISTENERS, len(TARGETS))).mean(axis=0)
         split = next((split for split, actors in HELD_OUT.items() if actor in actors), "train")
         found[split].append((waveform, np.clip(rated + noise, 0, 1)))
-    return found
+        ideal[split].append(rated)
+    return found, {split: np.array(rows) for split, rows in ideal.items()}

@@ -44,15 +44,23 @@ SETTINGS = {
 }
 
 
-def prepare(ravdess: Path, corpus: Path) -> dict[str, np.ndarray]:
-    """Write the stand-in unless it is there, and give its true intensities by split, `(num_clips, 9)`."""
-    truth = corpus.with_name("truth.npz")
-    if not truth.exists():
+def prepare(ravdess: Path, corpus: Path) -> tuple[dict[str, np.ndarray], float]:
+    """Write the stand-in unless it is there.
+
+    Returns:
+        Its true intensities by split, `(num_clips, 9)`, and the ceiling: the mean rho that an ideal listener's answers
+        reach on the test actors, whose intensities hold the noise of the others.
+    """
+    file = corpus.with_name("truth.npz")
+    if not file.exists():
         shutil.rmtree(corpus, ignore_errors=True)
-        arrays: Any = write_corpus(corpus, ravdess_clips(ravdess))
-        np.savez(truth, **arrays)
-    with np.load(truth) as stored:
-        return dict(stored)
+        clips, ideal = ravdess_clips(ravdess)
+        arrays: Any = write_corpus(corpus, clips)
+        np.savez(file, **arrays, ideal=ideal["test"])
+    with np.load(file) as stored:
+        truth = dict(stored)
+    ideal_test = truth.pop("ideal")
+    return truth, float(spearman(truth["test"], ideal_test).mean())
 
 
 def from_encoder(encoder: str, folder: Path) -> None:
@@ -124,7 +132,8 @@ def compare(ravdess: Path, base: str, out: Path, overrides: list[str]) -> dict[s
         out: working folder, from which an interrupted comparison goes on.
         overrides: further `section.key=value` of the recipe.
     """
-    truth = prepare(ravdess, out / "corpus")
+    truth, ceiling = prepare(ravdess, out / "corpus")
+    print(f"an ideal listener: mean rho {ceiling:.3f} on the test actors", flush=True)
     ridge, strengths = ridge_rho(base, out / "corpus", truth)
     print(f"ridge regression on frozen features: mean rho {ridge.mean():.3f} on the test actors", flush=True)
     lora = lora_rho(base, out / "corpus", out, truth["test"], overrides)
@@ -141,7 +150,12 @@ def compare(ravdess: Path, base: str, out: Path, overrides: list[str]) -> dict[s
             name: {"lora": lora[index], "ridge": ridge[index], "ridge_strength": strengths[index]}
             for index, name in enumerate(TARGETS)
         },
-        "mean_spearman": {"lora": lora.mean(), "ridge": ridge.mean(), "margin": lora.mean() - ridge.mean()},
+        "mean_spearman": {
+            "lora": lora.mean(),
+            "ridge": ridge.mean(),
+            "margin": lora.mean() - ridge.mean(),
+            "ideal_listener": ceiling,
+        },
         "devel_mean_spearman": measured["splits"]["validation"]["spearman"]["mean"],
         "trainable_share": measured["trainable_share"],
         "adapter_share_of_base": adapter.stat().st_size / weights.stat().st_size,

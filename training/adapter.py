@@ -10,8 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from peft import PeftConfig, PeftModel, get_peft_config
+from peft.utils import ModulesToSaveWrapper
 
 from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
+from audio_emotion.modeling.heads_emotion_whisper import MatryoshkaHead
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 
@@ -48,7 +50,7 @@ def begin_task(
     labels: Sequence[str],
     means: NDArray[np.float64],
     corpora: list[str],
-) -> None:
+) -> bool:
     """Give a model the labels of a new task.
 
     The head starts anew, with the labels' means as its first answer, unless labels and problem are the base's.
@@ -59,6 +61,9 @@ def begin_task(
         labels: names of the outputs.
         means: `(num_labels,)`: mean intensity, or share of each category, in training.
         corpora: what it is trained on.
+
+    Returns:
+        Whether the head is a new one.
     """
     old: Any = model.config
     kept = {name: value for name, value in old.to_dict().items() if name not in _NOT_KEPT}
@@ -75,13 +80,14 @@ def begin_task(
         }
     )
     if same_labels and old.problem == problem:
-        return
+        return False
     model.head.resize(len(labels))
     likely = torch.as_tensor(means, dtype=torch.float32).clamp(_LEAST_SHARE, 1 - _LEAST_SHARE)
     bias = likely.logit() if problem == "intensity" else likely.log()
     for classifier in model.head.children():
         torch.nn.init.normal_(classifier.weight, std=model.config.initializer_range)
         classifier.bias.data.copy_(bias)
+    return True
 
 
 def add_adapter(model: EmotionWhisperForAudioClassification, block: dict[str, Any], base_name: str) -> None:
@@ -107,6 +113,13 @@ def add_adapter(model: EmotionWhisperForAudioClassification, block: dict[str, An
     except (TypeError, ValueError, KeyError) as error:
         raise RecipeError(f"adapter: PEFT does not take {block}: {error}") from error
     config.base_model_name_or_path = base_name  # transformers writes the path that the model was loaded from
+
+
+def trained_head(model: EmotionWhisperForAudioClassification) -> MatryoshkaHead:
+    """The head that learns: the adapter's own where there is an adapter, else the model's."""
+    head: Any = model.head
+    found: MatryoshkaHead = head.modules_to_save["default"] if isinstance(head, ModulesToSaveWrapper) else head
+    return found
 
 
 def trainable_share(model: torch.nn.Module) -> float:

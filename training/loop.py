@@ -29,6 +29,7 @@ from audio_emotion.training.data import ClipTable
 from audio_emotion.training.lora import merge_lora
 from audio_emotion.training.objectives import Batch, TrainingObjective
 from audio_emotion.training.optimizer import parameter_groups
+from audio_emotion.training.processes import join_processes
 from audio_emotion.training.recipe import RunRecipe
 from audio_emotion.training.sampling import Step, plan_epoch
 from audio_emotion.training.validation import Assess, assess_emotions, clip_logits
@@ -51,6 +52,7 @@ class TrainingLoop:
         self.extractor = extractor
         self.train_clips, self.validation_clips = train, validation
         self.folder = Path(recipe.output_dir)
+        join_processes()
         self.accelerator = Accelerator(
             mixed_precision=recipe.loop.mixed_precision, log_with=recipe.loop.log_with, project_dir=str(self.folder)
         )
