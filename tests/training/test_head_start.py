@@ -24,7 +24,7 @@ from benchmarks.hume_corpus import write_corpus
 def clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[ClipTable, ClipTable]:
     """Training and validation clips with nine intensities."""
     folder = tmp_path_factory.mktemp("hume")
-    write_corpus(folder / "corpus", {"train": hisses(24, 0), "devel": hisses(8, 1)}, odd=False)
+    write_corpus(folder / "corpus", {"train": hisses(24, 0), "devel": hisses(8, 1), "test": hisses(2, 2)}, odd=False)
     prepare("humeprosody", folder / "corpus", folder / "prepared")
     corpora = [CorpusRecipe(path=str(folder / "prepared"), name="humeprosody")]
     rule = label_rule(TargetRecipe(), corpora)
