@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from peft import PeftConfig, PeftModel, get_peft_config
+from peft import PeftConfig, get_peft_config
+from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import ModulesToSaveWrapper
 
 from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
@@ -138,15 +139,26 @@ def load_adapted(base: str, adapter: Path) -> EmotionWhisperForAudioClassificati
 def merge(base: str, adapter: Path) -> EmotionWhisperForAudioClassification:
     """The base with the adapter's weights added to its own, and the adapter's head and labels: a model like any other.
 
+    PEFT's `merge_and_unload` does this for LoRA alone: other types look for one weight in each part that is replaced.
+
     Raises:
         RecipeError: if this type of adapter cannot be merged.
     """
-    config = load_adapted(base, adapter).config
-    try:
-        merged: EmotionWhisperForAudioClassification = PeftModel.from_pretrained(
-            load_base(base), str(adapter)
-        ).merge_and_unload()
-    except (AttributeError, NotImplementedError, ValueError) as error:
-        raise RecipeError(f"{adapter}: this adapter cannot be merged: {error}") from error
-    merged.config = config
-    return merged
+    model = load_adapted(base, adapter)
+    parts: dict[str, torch.nn.Module] = {}
+    for name, module in model.named_modules():
+        if any(name.startswith(f"{replaced}.") for replaced in parts):
+            continue
+        if isinstance(module, ModulesToSaveWrapper):
+            parts[name] = module.modules_to_save["default"]
+        elif isinstance(module, BaseTunerLayer):
+            try:
+                module.merge(safe_merge=True)
+            except (NotImplementedError, ValueError) as error:
+                raise RecipeError(f"{adapter}: this adapter cannot be merged: {error}") from error
+            parts[name] = module.get_base_layer()
+    for name, part in parts.items():
+        model.set_submodule(name, part)
+    merged = EmotionWhisperForAudioClassification(model.config)
+    merged.load_state_dict(model.state_dict())
+    return merged.eval()

@@ -194,9 +194,9 @@ def finish(
             results["splits"][split] = {"num_clips": len(clips), "uar": recall_by_corpus(logits, clips)}
     shutil.rmtree(final, ignore_errors=True)
     if merged and not full:
-        config = model.config
+        temperature = model.config.temperature
         model = merge(base, best)
-        model.config = config
+        model.config.temperature = temperature
     if full or merged:
         model.to(EmotionWhisperConfig.from_pretrained(base).dtype or torch.float32)  # type: ignore[arg-type]
     model.save_pretrained(final)
