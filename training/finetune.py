@@ -68,10 +68,8 @@ def finetune(
     folder = Path(recipe.output_dir)
     if recipe.base is None:
         raise RecipeError("base is missing: give the folder or Hub id of the model to start from")
-    if not resume and list_checkpoints(folder / "checkpoints"):
-        raise RecipeError(
-            f"{folder} holds the checkpoints of a run: continue it with --resume, or choose another output_dir"
-        )
+    if not resume and (list_checkpoints(folder / "checkpoints") or (folder / "final").exists()):
+        raise RecipeError(f"{folder} holds a run: continue it with --resume, or choose another output_dir")
     folder.mkdir(parents=True, exist_ok=True)
     processes = join_processes()
     with processes.main_process_first():
@@ -102,7 +100,6 @@ def finetune(
     if loop.accelerator.is_main_process:
         finish(run, best, final, rule, validation, merged)
         shutil.copyfile(folder / "recipe.yaml", final / "recipe.yaml")
-    loop.accelerator.wait_for_everyone()
     return final
 
 

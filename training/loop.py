@@ -88,6 +88,8 @@ class TrainingLoop:
     def run(self) -> Path:
         """Train to the end and return the folder of the best validated model.
 
+        The processes part at the end: what follows is for the main process alone, however long it takes.
+
         Raises:
             AudioEmotionError: if the loss is not finite, or a checkpoint cannot be written.
         """

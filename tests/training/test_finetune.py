@@ -229,6 +229,13 @@ def test_what_cannot_be_tuned_is_said_before_the_first_step(
         finetune(make_recipe(tiny_base, tmp_path, **again(run), **changes))
 
 
+def test_a_finished_run_is_not_overwritten(run: tuple[Path, list], tiny_base: Path) -> None:
+    before = (run[0] / "adapter_model.safetensors").read_bytes()
+    with pytest.raises(RecipeError, match=r"holds a run.*another output_dir"):
+        finetune(make_recipe(tiny_base, run[0].parent, **again(run)))
+    assert (run[0] / "adapter_model.safetensors").read_bytes() == before
+
+
 def test_a_base_that_is_not_there_is_named(run: tuple[Path, list], tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="absent/model cannot be loaded"):
         finetune(make_recipe("absent/model", tmp_path, **again(run)))

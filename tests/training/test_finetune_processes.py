@@ -22,6 +22,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 COMMAND = "from audio_emotion.cli import app; app()"
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
 NUM_KILLS = 6
+ONCE = {
+    "items_per_epoch": 16,
+    "corpus_temperature": 1,
+    "class_temperature": 1,
+}  # of every clip, in a written recipe too
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +37,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_recipe(base: Path, source: Path, out: Path, **loop: int) -> Path:
-    recipe = make_recipe(base, out, source=str(source), loop=loop)
+    recipe = make_recipe(base, out, source=str(source), loop=loop, sampling=ONCE)
     path = out.with_suffix(".yaml")
     save_recipe(recipe, path)
     return path
@@ -86,7 +91,8 @@ def test_two_processes_write_the_adapter_of_one(source: Path, tiny_base: Path, t
             source=str(source),
             target={"loss": "mse"},  # the others compare the clips of a micro-batch, which two processes cut smaller
             adapter={"peft_type": "LORA", "r": 2, "lora_dropout": 0, "target_modules": ["q_proj", "v_proj"]},
-            loop={"frames_per_batch": 150, "validate_every": 100},
+            loop={"frames_per_batch": 150, "validate_every": 100, "epochs": 4},
+            sampling=ONCE,
         )
         save_recipe(recipe, tmp_path / f"{name}.yaml")
         command = [sys.executable, *launcher, "finetune", "--config", str(tmp_path / f"{name}.yaml")]

@@ -41,9 +41,10 @@ def train(
         if target is not None:
             check_access(target)
         folder = run(recipe, resume=resume)
-        console.print(f"The model is in {folder}")
-        if target is not None and join_processes().is_main_process:
-            console.print(f"Pushed: {push_model(folder, target)}", soft_wrap=True)
+        if join_processes().is_main_process:
+            console.print(f"The model is in {folder}")
+            if target is not None:
+                console.print(f"Pushed: {push_model(folder, target)}", soft_wrap=True)
     except AudioEmotionError as error:
         console.print(f"[red]error:[/red] {error}")
         raise typer.Exit(1) from error
