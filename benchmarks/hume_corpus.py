@@ -1,10 +1,10 @@
 """A stand-in for Hume-Prosody, which is licence-gated: its exact layout, real speech, and intensities by a rule.
 
-`write_corpus` writes the layout with the odd rows that real tables have; `ravdess_clips` gives RAVDESS's clips nine
-intensities. What is measured on them says that the machinery learns, nothing about Hume-Prosody itself.
+`write_corpus` writes the layout with the odd rows that real tables have; `rated_clips` gives the clips of RAVDESS and
+ASED nine intensities. What is measured on them says that the machinery learns, nothing about Hume-Prosody itself.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from scipy.signal import correlate
 
 from audio_emotion import decode_audio
 from audio_emotion.dataset_scripts.corpora.humeprosody import TARGETS
+from audio_emotion.dataset_scripts.corpus import Clip as Source
 from audio_emotion.dataset_scripts.reader import get_reader
 from audio_emotion.training.augmentation import active_range
 
@@ -45,12 +46,14 @@ EMOTION_GIVES = {
 }
 PITCH_GIVES = (0.0, -0.1, -0.1, -0.05, 0.0, 0.15, 0.1, 0.0, -0.1)  # of the median pitch, as a share of all clips
 ENERGY_GIVES = (0.1, -0.1, -0.1, 0.0, 0.15, 0.1, 0.0, -0.05, -0.1)  # of the spread of the level in dB, likewise
-NORMAL_STRENGTH = 0.65  # of the clips that RAVDESS calls normal; the strong ones have 1
+NORMAL_STRENGTH = 0.65  # of all but neutral clips and those that RAVDESS calls strong, which have 1
 LISTENERS, LISTENER_NOISE = 5, 0.15
 
-HELD_OUT = {"test": (5, 6, 17, 18), "devel": (21, 22, 23, 24)}
-"""RAVDESS's actors outside `train`. Those of `test` are also the ones whose clips the bundled checkpoint did not train
-on; it has heard all others."""
+HELD_OUT = {
+    "ravdess": {"devel": ("Actor_05", "Actor_06"), "test": ("Actor_17", "Actor_18")},
+    "ased": {"devel": ("27", "32", "48", "51"), "test": ("19", "28", "58", "60")},
+}
+"""Speakers outside `train`: those whose clips the bundled checkpoint did not train on. It has heard all others."""
 
 
 def write_corpus(folder: Path, splits: Mapping[str, Iterable[Clip]], odd: bool = True) -> dict[str, np.ndarray]:
@@ -109,8 +112,8 @@ def rate(emotion: str, strong: bool, pitch: float, energy: float) -> np.ndarray:
     """What an ideal listener answers, `(9,)`, before noise.
 
     Args:
-        emotion: RAVDESS's word.
-        strong: whether RAVDESS calls the clip strong.
+        emotion: a key of `EMOTION_GIVES`.
+        strong: whether the corpus calls the clip strong.
         pitch: rank of the clip's median pitch among all clips, 0..1.
         energy: rank of its spread of the level, 0..1.
     """
@@ -120,24 +123,45 @@ def rate(emotion: str, strong: bool, pitch: float, energy: float) -> np.ndarray:
     return rated
 
 
-def ravdess_clips(ravdess: Path) -> dict[str, list[Clip]]:
-    """RAVDESS's clips without the silence around them, with nine intensities, speaker-disjoint."""
-    clips = list(get_reader("ravdess")(ravdess).clips())
+def read_sources(folders: Mapping[str, Path]) -> Iterator[tuple[str, Source]]:
+    """The split and the clip of every source clip. Of ASED's training clips every second: as many as RAVDESS has."""
+    for name, folder in folders.items():
+        count = 0
+        for clip in get_reader(name)(folder).clips():
+            held_out = HELD_OUT[name].items()
+            split = next((split for split, speakers in held_out if clip.annotation.speaker in speakers), "train")
+            count += split == "train"
+            if split != "train" or name != "ased" or count % 2:
+                yield split, clip
+
+
+def rated_clips(folders: Mapping[str, Path]) -> tuple[dict[str, list[Clip]], dict[str, np.ndarray]]:
+    """Clips without the silence around them, with nine intensities, speaker-disjoint.
+
+    Args:
+        folders: the folders of `"ravdess"` and `"ased"`, as their owners ship them.
+
+    Returns:
+        The clips of each split, and what an ideal listener answers, `(num_clips, 9)` each: no prediction from the sound
+        can be expected to rank the noisy intensities better than these do.
+    """
+    sources = list(read_sources(folders))
     waveforms = []
-    for clip in clips:
+    for _, clip in sources:
         waveform = decode_audio(clip.path)
         start, end = active_range(waveform, RATE)
         waveforms.append(waveform[start:end])
     ranks = [
-        np.argsort(np.argsort([measure(waveform) for waveform in waveforms])) / (len(clips) - 1)
+        np.argsort(np.argsort([measure(waveform) for waveform in waveforms])) / (len(sources) - 1)
         for measure in (median_pitch, level_spread)
     ]
     rng = np.random.default_rng(0)
     found: dict[str, list[Clip]] = {split: [] for split in ("train", "devel", "test")}
-    for clip, waveform, pitch, energy in zip(clips, waveforms, *ranks, strict=True):
-        actor, strong = int(clip.id[-2:]), clip.id.split("-")[3] == "02"
-        rated = rate(str(clip.annotation.emotion_raw), strong, pitch, energy)
+    ideal: dict[str, list[np.ndarray]] = {split: [] for split in found}
+    for (split, clip), waveform, pitch, energy in zip(sources, waveforms, *ranks, strict=True):
+        strong = clip.id.split("-")[3] == "02" and clip.language == "en"  # RAVDESS's fourth field
+        rated = rate(str(clip.annotation.emotion_raw).lower(), strong, pitch, energy)
         noise = rng.normal(0, LISTENER_NOISE, (LISTENERS, len(TARGETS))).mean(axis=0)
-        split = next((split for split, actors in HELD_OUT.items() if actor in actors), "train")
         found[split].append((waveform, np.clip(rated + noise, 0, 1)))
-    return found
+        ideal[split].append(rated)
+    return found, {split: np.array(rows) for split, rows in ideal.items()}

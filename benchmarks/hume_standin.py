@@ -1,11 +1,12 @@
 """LoRA against ridge regression on frozen, mean-pooled features of the same model, on a stand-in for Hume-Prosody.
 
-The stand-in is made of RAVDESS in Hume-Prosody's layout (benchmarks/hume_corpus.py says by which rule). The model is
-fine-tuned and asked for predictions by the commands that its users have; the labels of the test actors are masked and
-read by nothing but the last line. Ridge regression gets, label by label, the strength that serves it best on `devel`.
-An interrupted run goes on where it was.
+The stand-in is made of RAVDESS and ASED in Hume-Prosody's layout (benchmarks/hume_corpus.py says by which rule). The
+model is fine-tuned and asked for predictions by the commands that its users have; the labels of the test speakers are
+masked and read by nothing but the last line. Ridge regression gets, label by label, the strength that serves it best on
+`devel`. An interrupted run goes on where it was.
 
-Usage: python -m benchmarks.hume_standin --ravdess FOLDER [--base MODEL | --encoder WHISPER] [--out DIR] [--json FILE]
+Usage: python -m benchmarks.hume_standin --ravdess FOLDER --ased FOLDER [--base MODEL | --encoder WHISPER] [--out DIR]
+    [--json FILE]
 """
 
 import csv
@@ -14,6 +15,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from audio_emotion import EmotionWhisperFeatureExtractor, EmotionWhisperForAudio
 from audio_emotion.dataset_scripts.corpora.humeprosody import TARGETS
 from audio_emotion.registration import bundled_checkpoint
 from audio_emotion.training.metrics.regression import spearman
-from benchmarks.hume_corpus import ravdess_clips, write_corpus
+from benchmarks.hume_corpus import HELD_OUT, rated_clips, write_corpus
 from benchmarks.measure import argument_parser, report
 
 STRENGTHS = np.logspace(0, 6, 13)
@@ -34,7 +36,7 @@ BATCH_SIZE = 16
 NUM_LAYERS = 3  # of --encoder, as many as the bundled checkpoint has
 
 SETTINGS = {
-    "note": '"The numbers are on a stand-in made of RAVDESS, not on Hume-Prosody."',
+    "note": '"The numbers are on a stand-in made of RAVDESS and ASED, not on Hume-Prosody."',
     "augmentation.speed": 0,  # it would change the pitch that the rule measured
     "augmentation.reverb": 0,
     "loop.epochs": 8,
@@ -44,15 +46,23 @@ SETTINGS = {
 }
 
 
-def prepare(ravdess: Path, corpus: Path) -> dict[str, np.ndarray]:
-    """Write the stand-in unless it is there, and give its true intensities by split, `(num_clips, 9)`."""
-    truth = corpus.with_name("truth.npz")
-    if not truth.exists():
+def prepare(sources: Mapping[str, Path], corpus: Path) -> tuple[dict[str, np.ndarray], float]:
+    """Write the stand-in unless it is there.
+
+    Returns:
+        Its true intensities by split, `(num_clips, 9)`, and the ceiling: the mean rho that an ideal listener's answers
+        reach on the test speakers, whose intensities hold the noise of the others.
+    """
+    file = corpus.with_name("truth.npz")
+    if not file.exists():
         shutil.rmtree(corpus, ignore_errors=True)
-        arrays: Any = write_corpus(corpus, ravdess_clips(ravdess))
-        np.savez(truth, **arrays)
-    with np.load(truth) as stored:
-        return dict(stored)
+        clips, ideal = rated_clips(sources)
+        arrays: Any = write_corpus(corpus, clips)
+        np.savez(file, **arrays, ideal=ideal["test"])
+    with np.load(file) as stored:
+        truth = dict(stored)
+    ideal_test = truth.pop("ideal")
+    return truth, float(spearman(truth["test"], ideal_test).mean())
 
 
 def from_encoder(encoder: str, folder: Path) -> None:
@@ -115,25 +125,26 @@ def lora_rho(base: str, corpus: Path, out: Path, truth: np.ndarray, overrides: l
     return spearman(truth, np.array(scores))
 
 
-def compare(ravdess: Path, base: str, out: Path, overrides: list[str]) -> dict[str, Any]:
+def compare(sources: Mapping[str, Path], base: str, out: Path, overrides: list[str]) -> dict[str, Any]:
     """The whole comparison.
 
     Args:
-        ravdess: folder of the corpus that the stand-in is made of.
+        sources: folders of the corpora that the stand-in is made of, by name.
         base: folder of the model that both start from.
         out: working folder, from which an interrupted comparison goes on.
         overrides: further `section.key=value` of the recipe.
     """
-    truth = prepare(ravdess, out / "corpus")
+    truth, ceiling = prepare(sources, out / "corpus")
+    print(f"an ideal listener: mean rho {ceiling:.3f} on the test speakers", flush=True)
     ridge, strengths = ridge_rho(base, out / "corpus", truth)
-    print(f"ridge regression on frozen features: mean rho {ridge.mean():.3f} on the test actors", flush=True)
+    print(f"ridge regression on frozen features: mean rho {ridge.mean():.3f} on the test speakers", flush=True)
     lora = lora_rho(base, out / "corpus", out, truth["test"], overrides)
     weights = Path(base, "model.safetensors")
     adapter = out / "run" / "final" / "adapter_model.safetensors"
     measured = json.loads((out / "run" / "final" / "results.json").read_text())
     return {
         "benchmark": "hume_standin",
-        "corpus": "a stand-in made of RAVDESS, not Hume-Prosody",
+        "corpus": "a stand-in made of RAVDESS and ASED, not Hume-Prosody",
         "num_clips": {split: len(labels) for split, labels in truth.items()},
         "base_weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "settings": {**SETTINGS, **dict(value.split("=", 1) for value in overrides)},
@@ -141,7 +152,12 @@ def compare(ravdess: Path, base: str, out: Path, overrides: list[str]) -> dict[s
             name: {"lora": lora[index], "ridge": ridge[index], "ridge_strength": strengths[index]}
             for index, name in enumerate(TARGETS)
         },
-        "mean_spearman": {"lora": lora.mean(), "ridge": ridge.mean(), "margin": lora.mean() - ridge.mean()},
+        "mean_spearman": {
+            "lora": lora.mean(),
+            "ridge": ridge.mean(),
+            "margin": lora.mean() - ridge.mean(),
+            "ideal_listener": ceiling,
+        },
         "devel_mean_spearman": measured["splits"]["validation"]["spearman"]["mean"],
         "trainable_share": measured["trainable_share"],
         "adapter_share_of_base": adapter.stat().st_size / weights.stat().st_size,
@@ -151,7 +167,8 @@ def compare(ravdess: Path, base: str, out: Path, overrides: list[str]) -> dict[s
 def main() -> None:
     """Runs the benchmark as a command."""
     parser = argument_parser(__doc__)
-    parser.add_argument("--ravdess", type=Path, required=True, help="the corpus's folder as its owner ships it")
+    for name in HELD_OUT:
+        parser.add_argument(f"--{name}", type=Path, required=True, help="the corpus's folder as its owner ships it")
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--base", default=str(bundled_checkpoint()), help="model folder; the bundled one by default")
     start.add_argument("--encoder", help="a plain Whisper instead, whose lower layers have learned no emotion yet")
@@ -163,7 +180,7 @@ def main() -> None:
     if args.encoder:
         base = str(args.out / "base")
         from_encoder(args.encoder, args.out / "base")
-    numbers = compare(args.ravdess, base, args.out, args.set)
+    numbers = compare({name: getattr(args, name) for name in HELD_OUT}, base, args.out, args.set)
     numbers["base"] = f"the lower {NUM_LAYERS} layers of {Path(args.encoder).name}" if args.encoder else Path(base).name
     for name, row in numbers["spearman"].items():
         print(f"{name:14} LoRA {row['lora']:.3f}  ridge {row['ridge']:.3f}")

@@ -1,6 +1,7 @@
 """Adapters that bring labels of their own: each has its head and its label config; the base model stays as it is."""
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ ADAPTER_CONFIG_NAME = "adapter_config.json"
 _PATTERN_FIELDS = ("target_modules", "exclude_modules", "layers_pattern")
 _REPEATS = re.compile(r"[*+{]")
 _REPEATED_GROUP = re.compile(r"\)[*+{]")
+_logger = logging.getLogger(__name__)
 
 _DOWNLOAD_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
 
@@ -59,12 +61,20 @@ class AdapterLabelsMixin(PreTrainedModel):
         base = self._configs_by_adapter()[None]
         fields = {name: value for name, value in base.to_dict().items() if name not in ("label2id", "problem_type")}
         config = type(base).from_dict({**fields, **labels})
-        with _labels_for_new_copies(self.head, config.num_labels):
+        with _labels_for_new_copies(self.head, config.num_labels), _without_warnings("transformers.integrations.peft"):
             report: Any = super().load_adapter(peft_model_id, adapter_name, *args, **kwargs)
         adapter_name = adapter_name or "default"
         report.missing_keys = {key for key in report.missing_keys if f".{adapter_name}" in key}
         if report.missing_keys:
-            report.missing_keys &= self._load_by_peft(peft_model_id, adapter_name, _download_options(kwargs))
+            missing, report.unexpected_keys = self._load_by_peft(peft_model_id, adapter_name, _download_options(kwargs))
+            report.missing_keys &= missing
+        if report.missing_keys or report.unexpected_keys:
+            _logger.warning(
+                "Adapter %s: it has no weights for %s, and nothing takes its %s.",
+                peft_model_id,
+                sorted(report.missing_keys),
+                sorted(report.unexpected_keys),
+            )
         self._configs_by_adapter()[adapter_name] = config
         if getattr(self.head, "active_adapters", [adapter_name]) == [adapter_name]:
             self._follow(adapter_name)
@@ -98,8 +108,10 @@ class AdapterLabelsMixin(PreTrainedModel):
             labels = json.dumps({name: fields.get(name) for name in LABEL_FIELDS}, indent=2, ensure_ascii=False)
             (Path(save_directory) / LABEL_CONFIG_NAME).write_text(labels + "\n", encoding="utf-8")
 
-    def _load_by_peft(self, peft_model_id: Any, adapter_name: str, download: dict[str, Any]) -> set[str]:
-        """Loads the adapter's weights as PEFT does: transformers misses some. Returns what is not there."""
+    def _load_by_peft(
+        self, peft_model_id: Any, adapter_name: str, download: dict[str, Any]
+    ) -> tuple[set[str], set[str]]:
+        """Loads the adapter's weights as PEFT does: transformers misses some. Returns the missing and the unknown."""
         try:
             from peft import load_peft_weights, set_peft_model_state_dict
         except ImportError as error:
@@ -107,7 +119,7 @@ class AdapterLabelsMixin(PreTrainedModel):
         weights = load_peft_weights(str(peft_model_id), device=str(self.device), **download)
         own = {name.removeprefix("base_model.model."): tensor for name, tensor in weights.items()}
         outcome: Any = set_peft_model_state_dict(self, own, adapter_name)
-        return set(outcome.missing_keys)
+        return set(outcome.missing_keys), set(outcome.unexpected_keys)
 
     def _configs_by_adapter(self) -> dict[str | None, Any]:
         if self._label_configs is None:
@@ -163,6 +175,18 @@ def _download_options(options: dict[str, Any]) -> dict[str, Any]:
     told = {**getattr(options.get("load_config"), "download_kwargs", {}), **(options.get("adapter_kwargs") or {})}
     told.update(options)
     return {name: told[name] for name in _DOWNLOAD_OPTIONS if told.get(name) is not None}
+
+
+@contextmanager
+def _without_warnings(name: str) -> Iterator[None]:
+    """Within this, a logger is quiet: transformers reports as lost what PEFT loads right afterwards."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextmanager

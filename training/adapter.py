@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from peft import PeftConfig, PeftModel, get_peft_config
+from peft import PeftConfig, get_peft_config
+from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils import ModulesToSaveWrapper
 
 from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
+from audio_emotion.modeling.heads_emotion_whisper import MatryoshkaHead
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 
@@ -48,7 +51,7 @@ def begin_task(
     labels: Sequence[str],
     means: NDArray[np.float64],
     corpora: list[str],
-) -> None:
+) -> bool:
     """Give a model the labels of a new task.
 
     The head starts anew, with the labels' means as its first answer, unless labels and problem are the base's.
@@ -59,6 +62,9 @@ def begin_task(
         labels: names of the outputs.
         means: `(num_labels,)`: mean intensity, or share of each category, in training.
         corpora: what it is trained on.
+
+    Returns:
+        Whether the head is a new one.
     """
     old: Any = model.config
     kept = {name: value for name, value in old.to_dict().items() if name not in _NOT_KEPT}
@@ -75,13 +81,14 @@ def begin_task(
         }
     )
     if same_labels and old.problem == problem:
-        return
+        return False
     model.head.resize(len(labels))
     likely = torch.as_tensor(means, dtype=torch.float32).clamp(_LEAST_SHARE, 1 - _LEAST_SHARE)
     bias = likely.logit() if problem == "intensity" else likely.log()
     for classifier in model.head.children():
         torch.nn.init.normal_(classifier.weight, std=model.config.initializer_range)
         classifier.bias.data.copy_(bias)
+    return True
 
 
 def add_adapter(model: EmotionWhisperForAudioClassification, block: dict[str, Any], base_name: str) -> None:
@@ -109,6 +116,13 @@ def add_adapter(model: EmotionWhisperForAudioClassification, block: dict[str, An
     config.base_model_name_or_path = base_name  # transformers writes the path that the model was loaded from
 
 
+def trained_head(model: EmotionWhisperForAudioClassification) -> MatryoshkaHead:
+    """The head that learns: the adapter's own where there is an adapter, else the model's."""
+    head: Any = model.head
+    found: MatryoshkaHead = head.modules_to_save["default"] if isinstance(head, ModulesToSaveWrapper) else head
+    return found
+
+
 def trainable_share(model: torch.nn.Module) -> float:
     """Trained parameters over all parameters of the base and the adapter."""
     counts = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
@@ -125,15 +139,26 @@ def load_adapted(base: str, adapter: Path) -> EmotionWhisperForAudioClassificati
 def merge(base: str, adapter: Path) -> EmotionWhisperForAudioClassification:
     """The base with the adapter's weights added to its own, and the adapter's head and labels: a model like any other.
 
+    PEFT's `merge_and_unload` does this for LoRA alone: other types look for one weight in each part that is replaced.
+
     Raises:
         RecipeError: if this type of adapter cannot be merged.
     """
-    config = load_adapted(base, adapter).config
-    try:
-        merged: EmotionWhisperForAudioClassification = PeftModel.from_pretrained(
-            load_base(base), str(adapter)
-        ).merge_and_unload()
-    except (AttributeError, NotImplementedError, ValueError) as error:
-        raise RecipeError(f"{adapter}: this adapter cannot be merged: {error}") from error
-    merged.config = config
-    return merged
+    model = load_adapted(base, adapter)
+    parts: dict[str, torch.nn.Module] = {}
+    for name, module in model.named_modules():
+        if any(name.startswith(f"{replaced}.") for replaced in parts):
+            continue
+        if isinstance(module, ModulesToSaveWrapper):
+            parts[name] = module.modules_to_save["default"]
+        elif isinstance(module, BaseTunerLayer):
+            try:
+                module.merge(safe_merge=True)
+            except (NotImplementedError, ValueError) as error:
+                raise RecipeError(f"{adapter}: this adapter cannot be merged: {error}") from error
+            parts[name] = module.get_base_layer()
+    for name, part in parts.items():
+        model.set_submodule(name, part)
+    merged = EmotionWhisperForAudioClassification(model.config)
+    merged.load_state_dict(model.state_dict())
+    return merged.eval()

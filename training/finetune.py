@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from numpy.typing import NDArray
 from transformers import set_seed
 
@@ -26,10 +25,12 @@ from audio_emotion.training.checkpoints import list_checkpoints
 from audio_emotion.training.data import ClipTable, LabelRule, find_clips, load_clips
 from audio_emotion.training.finetune_card import render_card
 from audio_emotion.training.finetune_recipe import FinetuneRecipe
+from audio_emotion.training.head_start import fit_head
 from audio_emotion.training.intensity_losses import get_intensity_loss
 from audio_emotion.training.loop import TrainingLoop
 from audio_emotion.training.model_folder import written_whole
 from audio_emotion.training.objectives import TrainingObjective
+from audio_emotion.training.processes import join_processes
 from audio_emotion.training.recipe import CorpusRecipe, save_recipe
 from audio_emotion.training.sampling import class_prior, clip_probabilities, embodied_prior
 from audio_emotion.training.targets import assessment_of, label_rule, measure_intensities
@@ -68,21 +69,23 @@ def finetune(
     folder = Path(recipe.output_dir)
     if recipe.base is None:
         raise RecipeError("base is missing: give the folder or Hub id of the model to start from")
-    if not resume and list_checkpoints(folder / "checkpoints"):
-        raise RecipeError(
-            f"{folder} holds the checkpoints of a run: continue it with --resume, or choose another output_dir"
-        )
+    if not resume and (list_checkpoints(folder / "checkpoints") or (folder / "final").exists()):
+        raise RecipeError(f"{folder} holds a run: continue it with --resume, or choose another output_dir")
     folder.mkdir(parents=True, exist_ok=True)
-    with PartialState().main_process_first():
-        data = recipe.data or _prepare(recipe, folder, on_bad, progress)
+    processes = join_processes()
+    with processes.main_process_first():
+        told = (on_bad, progress) if processes.is_main_process else (None, None)
+        data = recipe.data or _prepare(recipe, folder, *told)
     rule = label_rule(recipe.target, data)
     training, validation = load_clips(data, "train", rule), load_clips(data, "validation", rule)
     run = _resolved(recipe, data, len(training))
 
     set_seed(run.seed)
-    model = _model_to_train(run, training)
+    model, new_head = _model_to_train(run, training)
     extractor = EmotionWhisperFeatureExtractor.from_pretrained(recipe.base)
-    if PartialState().is_main_process:
+    if new_head and run.head_start == "fitted" and not list_checkpoints(folder / "checkpoints"):
+        fit_head(model, extractor, training, validation, run.loop.frames_per_batch)
+    if processes.is_main_process:
         save_recipe(run.model_copy(update={"data": recipe.data}), folder / "recipe.yaml")
         _write_json(folder / "trained.json", {"trainable_share": trainable_share(model)})
     target = run.target
@@ -97,6 +100,7 @@ def finetune(
     final = folder / "final"
     if loop.accelerator.is_main_process:
         finish(run, best, final, rule, validation, merged)
+        shutil.copyfile(folder / "recipe.yaml", final / "recipe.yaml")
     loop.accelerator.wait_for_everyone()
     return final
 
@@ -132,7 +136,8 @@ def _resolved(recipe: FinetuneRecipe, data: list[CorpusRecipe], num_clips: int) 
     return recipe.model_copy(update={"data": data, "sampling": sampling})
 
 
-def _model_to_train(run: FinetuneRecipe, training: ClipTable) -> EmotionWhisperForAudioClassification:
+def _model_to_train(run: FinetuneRecipe, training: ClipTable) -> tuple[EmotionWhisperForAudioClassification, bool]:
+    """The base with the labels of the run and its adapter, and whether its head is new."""
     base = str(run.base)
     model = load_base(base)
     if run.target.problem == "distribution":
@@ -140,12 +145,13 @@ def _model_to_train(run: FinetuneRecipe, training: ClipTable) -> EmotionWhisperF
     else:
         known = training.label_mask.sum(axis=0)
         means = (training.labels * training.label_mask).sum(axis=0) / np.maximum(known, 1)
-    begin_task(model, run.target.problem, training.label_names, means, [corpus.name for corpus in run.data])
+    names = [corpus.name for corpus in run.data]
+    new_head = begin_task(model, run.target.problem, training.label_names, means, names)
     if run.target.problem == "distribution":
         model.config.class_prior = embodied_prior(means, run.objective.logit_adjustment).tolist()
     if run.method == "peft":
         add_adapter(model, run.adapter, run.base_name or base)
-    return model
+    return model, new_head
 
 
 def _class_shares(run: FinetuneRecipe, training: ClipTable) -> NDArray[np.float64]:
@@ -186,9 +192,9 @@ def finish(
                 model.config.temperature = fit_temperature(logits, clips)
             results["splits"][split] = {"num_clips": len(clips), "uar": recall_by_corpus(logits, clips)}
     if merged and not full:
-        config = model.config
+        temperature = model.config.temperature
         model = merge(base, best)
-        model.config = config
+        model.config.temperature = temperature
     if full or merged:
         model.to(EmotionWhisperConfig.from_pretrained(base).dtype or torch.float32)  # type: ignore[arg-type]
     with written_whole(final) as folder:

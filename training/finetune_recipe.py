@@ -59,6 +59,8 @@ class FinetuneRecipe(RunRecipe):
         source: the corpus's folder as its owner ships it.
         max_bad: bad rows and files of the corpus with which training still starts.
         target: what is learned.
+        head_start: where a new head starts. `"fitted"`: at the linear answer that fits the frozen model best, which
+            costs one forward pass over the clips; `"random"`: near zero.
         num_resamples: bootstrap resamples behind the intervals of the card.
         note: a sentence for the model card, such as what the numbers were measured on.
     """
@@ -71,6 +73,7 @@ class FinetuneRecipe(RunRecipe):
     source: str | None = None
     max_bad: int = Field(default=50, ge=0)
     target: TargetRecipe = TargetRecipe()
+    head_start: Literal["fitted", "random"] = "fitted"
     num_resamples: int = Field(default=1000, ge=1)
     note: str = ""
     data: list[CorpusRecipe] = Field(default_factory=list)

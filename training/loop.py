@@ -31,6 +31,7 @@ from audio_emotion.training.lora import merge_lora
 from audio_emotion.training.model_folder import written_whole
 from audio_emotion.training.objectives import Batch, TrainingObjective
 from audio_emotion.training.optimizer import parameter_groups
+from audio_emotion.training.processes import join_processes
 from audio_emotion.training.recipe import RunRecipe
 from audio_emotion.training.sampling import Step, plan_epoch
 from audio_emotion.training.validation import Assess, assess_emotions, clip_logits
@@ -53,6 +54,7 @@ class TrainingLoop:
         self.extractor = extractor
         self.train_clips, self.validation_clips = train, validation
         self.folder = Path(recipe.output_dir)
+        join_processes()
         self.accelerator = Accelerator(
             mixed_precision=recipe.loop.mixed_precision, log_with=recipe.loop.log_with, project_dir=str(self.folder)
         )
@@ -87,6 +89,8 @@ class TrainingLoop:
 
     def run(self) -> Path:
         """Train to the end and return the folder of the best validated model.
+
+        The processes part at the end: what follows is for the main process alone, however long it takes.
 
         Raises:
             AudioEmotionError: if the loss is not finite, or a checkpoint cannot be written.

@@ -68,7 +68,6 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     if loop.accelerator.is_main_process:
         finish(best, final, validation, recipe.calibration)
         save_recipe(recipe, final / "recipe.yaml")
-    loop.accelerator.wait_for_everyone()
     return final
 
 

@@ -48,7 +48,6 @@ def assess_emotions(logits: Array, clips: ClipTable) -> Assessment:
     return Assessment(score, values, f"validation loss {loss:.4f}, UAR {score:.4f} ({details})")
 
 
-@torch.inference_mode()
 def clip_logits(
     model: EmotionWhisperForAudioClassification,
     extractor: EmotionWhisperFeatureExtractor,
@@ -56,16 +55,29 @@ def clip_logits(
     frames_per_batch: int,
 ) -> Array:
     """Pooled logits of every clip, `(num_clips, num_labels)`, scored in batches of similar length, as they are."""
+    return clip_outputs(model, extractor, clips, np.arange(len(clips)), "logits", frames_per_batch)
+
+
+@torch.inference_mode()
+def clip_outputs(
+    model: EmotionWhisperForAudioClassification,
+    extractor: EmotionWhisperFeatureExtractor,
+    clips: ClipTable,
+    chosen: NDArray[np.int64],
+    name: str,
+    frames_per_batch: int,
+) -> Array:
+    """One of the model's outputs that has a row for each clip, `(num_chosen, ...)`, for the clips `chosen`."""
     was_training = model.training
     model.train(False)
-    logits = np.zeros(clips.labels.shape, dtype=np.float64)
-    for indices in _by_length(clips.duration_s, frames_per_batch):
-        waveforms = [clips.waveform(index)[: model.config.window_samples] for index in indices]
+    rows: dict[int, Array] = {}
+    for numbers in _by_length(clips.duration_s[chosen], frames_per_batch):
+        waveforms = [clips.waveform(int(chosen[number]))[: model.config.window_samples] for number in numbers]
         encoded = extractor(waveforms, sampling_rate=model.config.sampling_rate, return_tensors="pt")
         outputs = model(**encoded.to(model.device))
-        logits[indices] = outputs.logits.float().cpu().numpy()
+        rows |= zip(numbers, outputs[name].double().cpu().numpy(), strict=True)
     model.train(was_training)
-    return logits
+    return np.stack([rows[number] for number in range(len(chosen))])
 
 
 def _by_length(duration_s: NDArray[np.float64], frames_per_batch: int) -> Iterator[list[int]]:

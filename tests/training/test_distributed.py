@@ -25,6 +25,7 @@ train, validation = load_clips(recipe.data, "train"), load_clips(recipe.data, "v
 torch.manual_seed(0)
 objective = TrainingObjective(build_model(recipe, train), recipe.objective, len(recipe.data), 8)
 loop = TrainingLoop(objective, EmotionWhisperFeatureExtractor(), train, validation, recipe)
+assert loop.accelerator.num_processes == int(sys.argv[3])
 
 def keep(parameters, max_norm):
     if loop.accelerator.is_main_process:
@@ -39,10 +40,10 @@ loop.accelerator.end_training()
 """
 
 
-def gradients(launcher: list[str], recipe: Path, worker: Path, out: Path) -> dict[str, torch.Tensor]:
+def gradients(launcher: list[str], recipe: Path, worker: Path, out: Path, count: int) -> dict[str, torch.Tensor]:
     for attempt in range(2):  # gloo now and then hangs at exit: the process is tried again, the comparison never
         try:
-            subprocess.run([*launcher, str(worker), str(recipe), str(out)], check=True, timeout=120)
+            subprocess.run([*launcher, str(worker), str(recipe), str(out), str(count)], check=True, timeout=120)
             break
         except subprocess.TimeoutExpired:
             if attempt == 1:
@@ -88,9 +89,9 @@ def test_two_processes_take_the_gradient_of_one(recipe: Recipe, tmp_path: Path) 
     save_recipe(Recipe.model_validate(raw), tmp_path / "recipe.yaml")
     worker = tmp_path / "worker.py"
     worker.write_text(WORKER)
-    one = gradients([sys.executable], tmp_path / "recipe.yaml", worker, tmp_path / "one.pt")
+    one = gradients([sys.executable], tmp_path / "recipe.yaml", worker, tmp_path / "one.pt", 1)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    two = gradients(torchrun, tmp_path / "recipe.yaml", worker, tmp_path / "two.pt")
+    two = gradients(torchrun, tmp_path / "recipe.yaml", worker, tmp_path / "two.pt", 2)
     assert one.keys() == two.keys()
     for name, gradient in one.items():
         if gradient is not None:

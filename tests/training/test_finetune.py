@@ -19,9 +19,11 @@ from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, Recip
 from audio_emotion.training import loop as loop_module
 from audio_emotion.training.adapter import load_adapted, load_base
 from audio_emotion.training.finetune import finetune
+from audio_emotion.training.finetune_recipe import LORA
 from audio_emotion.training.predict import predict
 from benchmarks.hume_corpus import NUM_BAD, write_corpus
 
+IA3 = {"peft_type": "IA3", "target_modules": ["k_proj", "v_proj", "fc2"], "feedforward_modules": ["fc2"]}
 LONGER = {"epochs": 6, "validate_every": 9}
 TONE = {"array": hiss(0.3, np.random.default_rng(0)), "sampling_rate": 16_000}
 
@@ -143,8 +145,12 @@ def test_two_adapters_switch_on_one_base_with_their_own_labels(
     assert scores_of(both).shape == (2, 9)
 
 
-def test_a_merged_folder_answers_as_the_adapter_does(run: tuple[Path, list], tiny_base: Path, tmp_path: Path) -> None:
-    merged = finetune(make_recipe(tiny_base, tmp_path, **again(run), loop={"epochs": 1}), merged=True)
+@pytest.mark.parametrize("adapter", [LORA, IA3], ids=["lora", "ia3"])
+def test_a_merged_folder_answers_as_the_adapter_does(
+    run: tuple[Path, list], tiny_base: Path, tmp_path: Path, adapter: dict[str, Any]
+) -> None:
+    recipe = make_recipe(tiny_base, tmp_path, **again(run), loop={"epochs": 1}, adapter=adapter)
+    merged = finetune(recipe, merged=True)
     assert (merged / "model.safetensors").is_file()
     assert not (merged / "adapter_config.json").exists()
     model = AutoModelForAudioClassification.from_pretrained(merged)
@@ -186,17 +192,20 @@ def test_a_resumed_run_ends_in_the_same_adapter(
     [
         {"peft_type": "lora", "r": 2, "target_modules": ["q_proj", "fc1", "fc2"], "use_dora": True},
         {"peft_type": "LORA", "r": 2, "target_modules": ["v_proj"], "use_rslora": True},
-        {"peft_type": "IA3", "target_modules": ["k_proj", "v_proj", "fc2"], "feedforward_modules": ["fc2"]},
+        IA3,
         None,
     ],
     ids=["dora", "rslora", "ia3", "full"],
 )
-def test_other_ways_to_tune(run: tuple[Path, list], tiny_base: Path, tmp_path: Path, adapter: Any) -> None:
+def test_other_ways_to_tune(
+    run: tuple[Path, list], tiny_base: Path, tmp_path: Path, adapter: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
     changes: dict[str, Any] = {"method": "full"} if adapter is None else {"adapter": adapter}
     recipe = make_recipe(tiny_base, tmp_path, **again(run), target={"loss": "pearson"}, loop={"epochs": 1}, **changes)
     final = finetune(recipe)
     loaded = AudioEmotionPipeline.from_pretrained(final)
     assert len(loaded(TONE)) == 9
+    assert "MISSING" not in capfd.readouterr().err
     weights = load_file(tmp_path / "best" / ("model.safetensors" if adapter is None else "adapter_model.safetensors"))
     for name, tensor in loaded.model.state_dict().items():
         if "lora_magnitude_vector" in name:  # transformers alone would leave these as they were before training
@@ -218,6 +227,13 @@ def test_what_cannot_be_tuned_is_said_before_the_first_step(
 ) -> None:
     with pytest.raises(RecipeError, match=hint):
         finetune(make_recipe(tiny_base, tmp_path, **again(run), **changes))
+
+
+def test_a_finished_run_is_not_overwritten(run: tuple[Path, list], tiny_base: Path) -> None:
+    before = (run[0] / "adapter_model.safetensors").read_bytes()
+    with pytest.raises(RecipeError, match=r"holds a run.*another output_dir"):
+        finetune(make_recipe(tiny_base, run[0].parent, **again(run)))
+    assert (run[0] / "adapter_model.safetensors").read_bytes() == before
 
 
 def test_a_base_that_is_not_there_is_named(run: tuple[Path, list], tmp_path: Path) -> None:

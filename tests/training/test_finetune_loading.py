@@ -128,10 +128,11 @@ def test_from_the_hub_where_the_adapter_names_its_base_by_repository(
     write_corpus(tmp_path / "corpus", {"train": hisses(16, 0), "devel": hisses(8, 1), "test": hisses(4, 2)})
     recipe = make_recipe(tiny_base, tmp_path / "run", source=str(tmp_path / "corpus"), base_name="alice/hears")
     final = finetune(recipe)
-    api = hub.api()
-    for repository, folder in (("alice/hears", tiny_base), ("alice/hears-nine", final)):
-        api.create_repo(repository)
-        api.upload_folder(repo_id=repository, folder_path=folder)
+    with hub.in_this_process():
+        api = hub.api()
+        for repository, folder in (("alice/hears", tiny_base), ("alice/hears-nine", final)):
+            api.create_repo(repository)
+            api.upload_folder(repo_id=repository, folder_path=folder)
     (tmp_path / "run").rename(tmp_path / "elsewhere")
 
     def ask(code: str, *arguments: str) -> Any:

@@ -16,6 +16,7 @@ MARGIN, MOST_TRAINED, LARGEST_ADAPTER = 0.10, 0.03, 0.05
 def test_lora_beats_ridge_on_frozen_features(shared_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = {
         "--ravdess": shared_dir / "corpora" / "ravdess",
+        "--ased": shared_dir / "corpora" / "ased",
         "--encoder": shared_dir / "encoders" / "whisper-base",
         "--out": tmp_path / "run",
         "--json": tmp_path / "results.json",

@@ -87,3 +87,46 @@ def test_plain_numbers_are_one_target_and_speakers_add_intervals() -> None:
     low, high = result["spearman_interval"]
     assert low < result["spearman"] == result["spearman_valence"] < high
     assert result["bootstrap_unit"] == "speaker"
+
+
+def _scipy_ccc(x: np.ndarray, y: np.ndarray) -> float:
+    r = stats.pearsonr(x, y).statistic
+    return float(2 * r * x.std() * y.std() / (x.var() + y.var() + (x.mean() - y.mean()) ** 2))
+
+
+@pytest.mark.parametrize(
+    ("metric", "of_scipy"),
+    [
+        (Spearman, lambda x, y: stats.spearmanr(x, y).statistic),
+        (Pearson, lambda x, y: stats.pearsonr(x, y).statistic),
+        (ConcordanceCorrelation, _scipy_ccc),
+    ],
+)
+def test_intervals_equal_those_of_scipys_bootstrap_over_speakers(metric: type, of_scipy: object) -> None:
+    references, predictions = _targets(4)
+    speakers = np.arange(len(references)) % 12
+    result = metric().compute(
+        predictions=predictions, references=references, speakers=speakers.astype(str).tolist(), num_resamples=60, seed=3
+    )
+    clips_of = {
+        number: np.flatnonzero(speakers == int(name)) for number, name in enumerate(sorted(map(str, range(12))))
+    }
+
+    def of_each(drawn: np.ndarray) -> np.ndarray:
+        clips = np.concatenate([clips_of[number] for number in drawn])
+        values = [of_scipy(references[clips, i], predictions[clips, i]) for i in range(3)]  # type: ignore[operator]
+        return np.array([np.mean(values), *values])
+
+    key = metric.name_in_results
+    for place, name in enumerate((key, *(f"{key}_{i}" for i in range(3)))):
+        expected = stats.bootstrap(
+            (np.arange(12),),
+            lambda drawn, place=place: of_each(drawn)[place],
+            n_resamples=60,
+            batch=1,
+            vectorized=False,
+            method="percentile",
+            rng=np.random.default_rng(3),
+        ).confidence_interval
+        assert result[f"{name}_interval"] == pytest.approx([expected.low, expected.high], abs=1e-9)
+        assert result[name] == pytest.approx(of_each(np.arange(12))[place], abs=1e-9)

@@ -66,6 +66,7 @@ def finetune(
     from audio_emotion.registration import bundled_checkpoint
     from audio_emotion.training.finetune import finetune as run
     from audio_emotion.training.finetune_recipe import FinetuneRecipe
+    from audio_emotion.training.processes import join_processes
     from audio_emotion.training.recipe import read_recipe
 
     console = Terminal(stderr=True)
@@ -86,7 +87,10 @@ def finetune(
     except KeyboardInterrupt:
         console.print("Stopped. Run the same command with --resume to go on from the last checkpoint.")
         raise typer.Exit(130) from None
-    console.print(f"The {'model' if merge or recipe.method == 'full' else 'adapter'} is in {folder}", soft_wrap=True)
+    if join_processes().is_main_process:
+        console.print(
+            f"The {'model' if merge or recipe.method == 'full' else 'adapter'} is in {folder}", soft_wrap=True
+        )
 
 
 @contextmanager

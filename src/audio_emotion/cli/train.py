@@ -25,12 +25,12 @@ def train(
 
       audio-emotion train --config training/recipes/base.yaml --set loop.epochs=1 --resume
     """
-    from accelerate import PartialState
     from rich.markup import escape
 
     from audio_emotion.cli.terminal import Terminal
     from audio_emotion.dataset_scripts.hub import Target, check_access
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
+    from audio_emotion.training.processes import join_processes
     from audio_emotion.training.publish import push_model
     from audio_emotion.training.recipe import load_recipe
     from audio_emotion.training.train import train as run
@@ -42,9 +42,10 @@ def train(
         if target is not None:
             check_access(target)
         folder = run(recipe, resume=resume)
-        console.print(f"The model is in {folder}")
-        if target is not None and PartialState().is_main_process:
-            console.print(f"Pushed: {push_model(folder, target)}", soft_wrap=True)
+        if join_processes().is_main_process:
+            console.print(f"The model is in {folder}")
+            if target is not None:
+                console.print(f"Pushed: {push_model(folder, target)}", soft_wrap=True)
     except AudioEmotionError as error:
         console.print(f"[red]error:[/red] {escape(str(error))}")
         raise typer.Exit(1) from error
