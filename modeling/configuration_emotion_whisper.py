@@ -6,7 +6,7 @@ from dataclasses import field, fields
 from typing import Any, ClassVar, Literal
 
 from transformers import WhisperConfig
-from transformers.configuration_utils import PreTrainedConfig, strict
+from transformers.configuration_utils import PreTrainedConfig, SubConfigSpec, strict
 
 from .labels_emotion_whisper import EMOTIONS
 
@@ -83,7 +83,7 @@ class EmotionWhisperConfig(PreTrainedConfig):
     """
 
     model_type = "emotion_whisper"
-    sub_configs_defaults: ClassVar[dict[str, Any]] = {"encoder_config": WhisperConfig}
+    sub_configs_defaults: ClassVar[dict[str, Any]] = {"encoder_config": SubConfigSpec(config_class=WhisperConfig)}
     keys_to_ignore_at_inference: ClassVar[list[str]] = [
         "frame_logits",
         "frame_log_weights",
