@@ -140,7 +140,7 @@ def run_tests(path: Path, source: str, folder: Path) -> int:
             return compile(source, self.path, "exec", dont_inherit=True)
         return unchanged(self, fullname)
 
-    loader.get_code = get_code  # type: ignore[method-assign]
+    loader.get_code = get_code  # type: ignore[assignment, method-assign]
     os.chdir(ROOT)
     tests = [f"tests/{test}" for test in TESTS[str(path.relative_to(ROOT))]]
     options = ["-x", "-p", "no:cacheprovider", "--hypothesis-seed=0", f"--basetemp={folder / 'tests'}"]

@@ -23,8 +23,8 @@ app = typer.Typer(cls=CommandGroup)
 def wait(fork: bool = False):
     if fork and os.fork() == 0:
         time.sleep(60)
-    print(os.getpid(), flush=True)
     try:
+        print(os.getpid(), flush=True)
         time.sleep(60)
     finally:
         print("cleaned up", flush=True)
