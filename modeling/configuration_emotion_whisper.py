@@ -155,7 +155,7 @@ class EmotionWhisperConfig(PreTrainedConfig):
         labels = [names.get(index) for index in range(self.num_labels or 0)]
         if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
             raise ValueError(f"id2label must name the outputs 0, 1, ..., got {self.id2label}.")
-        if strange := [label for label in labels if UNPRINTABLE.search(label)]:
+        if strange := [label for label in labels if UNPRINTABLE.search(str(label))]:
             raise ValueError(f"id2label has control characters in {strange}.")
         if len(set(labels)) < len(labels):
             raise ValueError(f"id2label names a label twice: {labels}.")
