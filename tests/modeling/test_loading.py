@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
+from packaging.version import Version
 from safetensors.torch import load_file, save_file
 from transformers import (
     AutoConfig,
@@ -85,6 +87,8 @@ def test_new_labels(save: Any) -> None:
 
 @pytest.mark.parametrize("fields", [{}, {"problem": "intensity"}, {"pad_to_window": True}])
 def test_stock_pipeline(save: Any, make_clip: Any, fields: dict[str, Any]) -> None:
+    if fields.get("problem") == "intensity" and Version(transformers.__version__) < Version("5.23"):
+        pytest.skip("the stock pipeline reads problem_type from transformers 5.23 on")
     folder, model = save(**fields)
     clips = [make_clip(8000), make_clip(12345, 1)]
     answers = pipeline("audio-classification", model=str(folder), top_k=8)(clips)
