@@ -15,16 +15,17 @@ from audio_emotion.cli import app as whole_app
 from audio_emotion.cli.endings import CommandGroup
 
 PROGRAM = """
-import os, sys, time, typer
+import os, signal, sys, time, typer
 from audio_emotion.cli.endings import CommandGroup
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
 app = typer.Typer(cls=CommandGroup)
 
 @app.command()
 def wait(fork: bool = False):
-    if fork and os.fork() == 0:
-        time.sleep(60)
     try:
-        print(os.getpid(), flush=True)
+        child = fork and os.fork() == 0
+        if child or not fork:
+            print(os.getppid() if child else os.getpid(), flush=True)
         time.sleep(60)
     finally:
         print("cleaned up", flush=True)

@@ -475,7 +475,7 @@ def spoil_altogether(folder: Path) -> None:
         (spoil_with_place, "README.md, line 2, names .* a folder of this machine"),
         (spoil_adapter, "no complete adapter: it lacks adapter_model.safetensors"),
         (spoil_base, "base model is .*, which is nowhere on the Hub. Push the base first"),
-        (spoil_with_nan, "not finite"),
+        (spoil_with_nan, "weights that are NaN or infinite"),
         (spoil_weights, "results.json was measured on another model.safetensors"),
         (spoil_altogether, "is not a folder"),
     ],
