@@ -49,7 +49,7 @@ ENERGY_GIVES = (0.1, -0.1, -0.1, 0.0, 0.15, 0.1, 0.0, -0.05, -0.1)  # of the spr
 NORMAL_STRENGTH = 0.65  # of all but neutral clips and those that RAVDESS calls strong, which have 1
 LISTENERS, LISTENER_NOISE = 5, 0.15
 
-HELD_OUT = {
+HELD_OUT: dict[str, dict[str, tuple[str, ...]]] = {
     "ravdess": {"devel": ("Actor_05", "Actor_06"), "test": ("Actor_17", "Actor_18")},
     "ased": {"devel": ("27", "32", "48", "51"), "test": ("19", "28", "58", "60")},
 }

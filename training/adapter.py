@@ -119,7 +119,9 @@ def add_adapter(model: EmotionWhisperForAudioClassification, block: dict[str, An
 def trained_head(model: EmotionWhisperForAudioClassification) -> MatryoshkaHead:
     """The head that learns: the adapter's own where there is an adapter, else the model's."""
     head: Any = model.head
-    found: MatryoshkaHead = head.modules_to_save["default"] if isinstance(head, ModulesToSaveWrapper) else head
+    if isinstance(head, ModulesToSaveWrapper):
+        head = head.modules_to_save["default"]
+    found: MatryoshkaHead = head
     return found
 
 
@@ -159,6 +161,7 @@ def merge(base: str, adapter: Path) -> EmotionWhisperForAudioClassification:
             parts[name] = module.get_base_layer()
     for name, part in parts.items():
         model.set_submodule(name, part)
-    merged = EmotionWhisperForAudioClassification(model.config)
+    merged: EmotionWhisperForAudioClassification = EmotionWhisperForAudioClassification(model.config)
     merged.load_state_dict(model.state_dict())
-    return merged.eval()
+    merged.eval()
+    return merged

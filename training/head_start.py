@@ -59,8 +59,8 @@ def fit_head(
     for width, classifier in zip(head.nesting_dims, head.children(), strict=True):
         weight, bias = _fit(loss, vectors[:, :width], labels, known, penalty)
         weight = weight / deviation[:width]
-        classifier.weight.data.copy_(weight)  # type: ignore[operator, union-attr]
-        classifier.bias.data.copy_(bias - weight @ mean[:width])  # type: ignore[operator, union-attr]
+        classifier.weight.data.copy_(weight)  # type: ignore[operator]
+        classifier.bias.data.copy_(bias - weight @ mean[:width])  # type: ignore[operator]
 
 
 def _examples(
@@ -90,7 +90,7 @@ def _fit(
     def closure() -> float:
         optimizer.zero_grad()
         value = loss(vectors @ weight.T + bias, labels, known) + penalty * weight.square().sum()
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value.item()
 
     optimizer.step(closure)
