@@ -5,8 +5,8 @@ model is fine-tuned and asked for predictions by the commands that its users hav
 masked and read by nothing but the last line. Ridge regression gets, label by label, the strength that serves it best on
 `devel`. An interrupted run goes on where it was.
 
-Usage: python -m benchmarks.hume_standin --ravdess FOLDER --ased FOLDER [--base MODEL | --encoder WHISPER] [--out DIR]
-    [--json FILE]
+Usage: python -m benchmarks.hume_standin --ravdess FOLDER --ased FOLDER [--base MODEL | --encoder WHISPER]
+    [--plain WHISPER] [--out DIR] [--json FILE]
 """
 
 import csv
@@ -39,10 +39,15 @@ SETTINGS = {
     "note": '"The numbers are on a stand-in made of RAVDESS and ASED, not on Hume-Prosody."',
     "augmentation.speed": 0,  # it would change the pitch that the rule measured
     "augmentation.reverb": 0,
-    "loop.epochs": 8,
-    "loop.validate_every": 60,
-    "loop.checkpoint_every": 20,
-    "loop.frames_per_batch": 3200,
+    "augmentation.noise": 0.2,
+    "augmentation.band_limit": 0.1,
+    "augmentation.equalizer": 0.3,
+    "augmentation.frequency_masks": 1,
+    "loop.epochs": 4,
+    "loop.validate_every": 70,
+    "loop.checkpoint_every": 35,
+    "loop.frames_per_batch": 900,
+    "loop.ema_decay": 0.98,
 }
 
 
@@ -125,12 +130,15 @@ def lora_rho(base: str, corpus: Path, out: Path, truth: np.ndarray, overrides: l
     return spearman(truth, np.array(scores))
 
 
-def compare(sources: Mapping[str, Path], base: str, out: Path, overrides: list[str]) -> dict[str, Any]:
+def compare(
+    sources: Mapping[str, Path], base: str, plain: str | None, out: Path, overrides: list[str]
+) -> dict[str, Any]:
     """The whole comparison.
 
     Args:
         sources: folders of the corpora that the stand-in is made of, by name.
         base: folder of the model that both start from.
+        plain: folder of a Whisper that has learned no emotion, whose features get a ridge regression too; or None.
         out: working folder, from which an interrupted comparison goes on.
         overrides: further `section.key=value` of the recipe.
     """
@@ -138,6 +146,7 @@ def compare(sources: Mapping[str, Path], base: str, out: Path, overrides: list[s
     print(f"an ideal listener: mean rho {ceiling:.3f} on the test speakers", flush=True)
     ridge, strengths = ridge_rho(base, out / "corpus", truth)
     print(f"ridge regression on frozen features: mean rho {ridge.mean():.3f} on the test speakers", flush=True)
+    plain_ridge = ridge_rho(plain, out / "corpus", truth)[0].mean() if plain else None
     lora = lora_rho(base, out / "corpus", out, truth["test"], overrides)
     weights = Path(base, "model.safetensors")
     adapter = out / "run" / "final" / "adapter_model.safetensors"
@@ -156,6 +165,7 @@ def compare(sources: Mapping[str, Path], base: str, out: Path, overrides: list[s
             "lora": lora.mean(),
             "ridge": ridge.mean(),
             "margin": lora.mean() - ridge.mean(),
+            "ridge_on_plain_whisper": plain_ridge,
             "ideal_listener": ceiling,
         },
         "devel_mean_spearman": measured["splits"]["validation"]["spearman"]["mean"],
@@ -172,6 +182,7 @@ def main() -> None:
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--base", default=str(bundled_checkpoint()), help="model folder; the bundled one by default")
     start.add_argument("--encoder", help="a plain Whisper instead, whose lower layers have learned no emotion yet")
+    parser.add_argument("--plain", metavar="WHISPER", help="ridge regression on the frozen features of this one too")
     parser.add_argument("--out", type=Path, default=Path("runs/hume_standin"), help="working folder")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe's value")
     args = parser.parse_args()
@@ -180,7 +191,11 @@ def main() -> None:
     if args.encoder:
         base = str(args.out / "base")
         from_encoder(args.encoder, args.out / "base")
-    numbers = compare({name: getattr(args, name) for name in HELD_OUT}, base, args.out, args.set)
+    plain = str(args.out / "plain") if args.plain else None
+    if args.plain:
+        from_encoder(args.plain, args.out / "plain")
+    sources = {name: getattr(args, name) for name in HELD_OUT}
+    numbers = compare(sources, base, plain, args.out, args.set)
     numbers["base"] = f"the lower {NUM_LAYERS} layers of {Path(args.encoder).name}" if args.encoder else Path(base).name
     for name, row in numbers["spearman"].items():
         print(f"{name:14} LoRA {row['lora']:.3f}  ridge {row['ridge']:.3f}")

@@ -161,7 +161,7 @@ def merge(base: str, adapter: Path) -> EmotionWhisperForAudioClassification:
             parts[name] = module.get_base_layer()
     for name, part in parts.items():
         model.set_submodule(name, part)
-    merged = EmotionWhisperForAudioClassification(model.config)
+    merged: EmotionWhisperForAudioClassification = EmotionWhisperForAudioClassification(model.config)
     merged.load_state_dict(model.state_dict())
     merged.eval()
     return merged

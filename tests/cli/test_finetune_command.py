@@ -44,7 +44,8 @@ def test_finetune_and_predict(standin: Path, tiny_model_dir: Path, tmp_path: Pat
     assert "train.csv, line 20" in tuned.stderr
     adapter = tmp_path / "run" / "final"
     assert (adapter / "adapter_model.safetensors").is_file()
-    assert yaml.safe_load((adapter / "recipe.yaml").read_text())["target"]["loss"] == "ccc"
+    resolved = yaml.safe_load((adapter / "recipe.yaml").read_text())
+    assert (resolved["target"]["problem"], resolved["loop"]["epochs"], resolved["adapter"]["r"]) == ("intensity", 1, 2)
     out = tmp_path / "predictions.csv"
     options = ["--model", str(adapter), "--source", str(standin), "--out", str(out)]
     answer = CliRunner().invoke(app, ["predict", *options])

@@ -17,7 +17,7 @@ from audio_emotion.training.checkpoints import list_checkpoints
 from audio_emotion.training.recipe import save_recipe
 from benchmarks.hume_corpus import write_corpus
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 COMMAND = "from audio_emotion.cli import app; app()"
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
