@@ -30,7 +30,7 @@ from audio_emotion.training.intensity_losses import get_intensity_loss
 from audio_emotion.training.loop import TrainingLoop
 from audio_emotion.training.model_folder import written_whole
 from audio_emotion.training.objectives import TrainingObjective
-from audio_emotion.training.processes import join_processes
+from audio_emotion.training.processes import run_folder
 from audio_emotion.training.recipe import CorpusRecipe, save_recipe
 from audio_emotion.training.sampling import class_prior, clip_probabilities, embodied_prior
 from audio_emotion.training.targets import assessment_of, label_rule, measure_intensities
@@ -62,46 +62,44 @@ def finetune(
         The folder of the best validated model: an adapter folder, or with `method: full` or `merged` a model folder.
 
     Raises:
-        RecipeError: if base, labels, adapter or `output_dir` cannot be used, or more rows than `max_bad` are bad.
+        RecipeError: if base, labels, adapter or `output_dir` cannot be used, another process is writing there, or more
+            rows than `max_bad` are bad.
         CorpusError: if the source is not the corpus that the recipe names.
         AudioEmotionError: if the loss stops being finite or the disk is full.
     """
     folder = Path(recipe.output_dir)
     if recipe.base is None:
         raise RecipeError("base is missing: give the folder or Hub id of the model to start from")
-    if not resume and (list_checkpoints(folder / "checkpoints") or (folder / "final").exists()):
-        raise RecipeError(f"{folder} holds a run: continue it with --resume, or choose another output_dir")
-    folder.mkdir(parents=True, exist_ok=True)
-    processes = join_processes()
-    with processes.main_process_first():
-        told = (on_bad, progress) if processes.is_main_process else (None, None)
-        data = recipe.data or _prepare(recipe, folder, *told)
-    rule = label_rule(recipe.target, data)
-    training, validation = load_clips(data, "train", rule), load_clips(data, "validation", rule)
-    run = _resolved(recipe, data, len(training))
+    with run_folder(folder) as processes:
+        if not resume and (list_checkpoints(folder / "checkpoints") or (folder / "final").exists()):
+            raise RecipeError(f"{folder} holds a run: continue it with --resume, or choose another output_dir")
+        with processes.main_process_first():
+            told = (on_bad, progress) if processes.is_main_process else (None, None)
+            data = recipe.data or _prepare(recipe, folder, *told)
+        rule = label_rule(recipe.target, data)
+        training, validation = load_clips(data, "train", rule), load_clips(data, "validation", rule)
+        run = _resolved(recipe, data, len(training))
 
-    set_seed(run.seed)
-    model, new_head = _model_to_train(run, training)
-    extractor = EmotionWhisperFeatureExtractor.from_pretrained(recipe.base)
-    if new_head and run.head_start == "fitted" and not list_checkpoints(folder / "checkpoints"):
-        fit_head(model, extractor, training, validation, run.loop.frames_per_batch)
-    if processes.is_main_process:
-        save_recipe(run.model_copy(update={"data": recipe.data}), folder / "recipe.yaml")
-        _write_json(folder / "trained.json", {"trainable_share": trainable_share(model)})
-    target = run.target
-    loss = get_intensity_loss(target.loss, target.anchor) if target.problem == "intensity" else None
-    num_speakers = max(1, int(training.speaker_index.max()) + 1)
-    shares = _class_shares(run, training).tolist() if loss is None else None
-    objective = TrainingObjective(model, run.objective, len(data), num_speakers, loss, shares)
-    loop = TrainingLoop(objective, extractor, training, validation, run, assessment_of(target))
-    if resume:
-        loop.resume()
-    best = loop.run()
-    final = folder / "final"
-    if loop.accelerator.is_main_process:
-        finish(run, best, final, rule, validation, merged)
-        shutil.copyfile(folder / "recipe.yaml", final / "recipe.yaml")
-    loop.accelerator.wait_for_everyone()
+        set_seed(run.seed)
+        model, new_head = _model_to_train(run, training)
+        extractor = EmotionWhisperFeatureExtractor.from_pretrained(recipe.base)
+        if new_head and run.head_start == "fitted" and not list_checkpoints(folder / "checkpoints"):
+            fit_head(model, extractor, training, validation, run.loop.frames_per_batch)
+        if processes.is_main_process:
+            save_recipe(run.model_copy(update={"data": recipe.data}), folder / "recipe.yaml")
+            _write_json(folder / "trained.json", {"trainable_share": trainable_share(model)})
+        target = run.target
+        loss = get_intensity_loss(target.loss, target.anchor) if target.problem == "intensity" else None
+        num_speakers = max(1, int(training.speaker_index.max()) + 1)
+        shares = _class_shares(run, training).tolist() if loss is None else None
+        objective = TrainingObjective(model, run.objective, len(data), num_speakers, loss, shares)
+        loop = TrainingLoop(objective, extractor, training, validation, run, assessment_of(target))
+        if resume:
+            loop.resume()
+        best = loop.run()
+        final = folder / "final"
+        if processes.is_main_process:
+            finish(run, best, final, rule, validation, merged)
     return final
 
 
@@ -197,13 +195,12 @@ def finish(
         model.config.temperature = temperature
     if full or merged:
         model.to(EmotionWhisperConfig.from_pretrained(base).dtype or torch.float32)  # type: ignore[arg-type]
-    with written_whole(final) as folder:
+    with written_whole(final, anew=True) as folder:  # an adapter's files would stay beside a model's
         model.save_pretrained(folder)
         extractor.save_pretrained(folder)
         _write_json(folder / "results.json", results)
         (folder / "README.md").write_text(render_card(run, model.config, results, full or merged), encoding="utf-8")
         shutil.copyfile(Path(run.output_dir) / "recipe.yaml", folder / "recipe.yaml")
-        shutil.rmtree(final, ignore_errors=True)  # an adapter's files would stay beside a model's
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

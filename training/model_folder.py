@@ -14,13 +14,14 @@ from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 
 
 @contextmanager
-def written_whole(folder: Path) -> Iterator[Path]:
+def written_whole(folder: Path, anew: bool = False) -> Iterator[Path]:
     """An empty folder to write to, which becomes `folder` when it is complete.
 
-    Where `folder` holds files, those of the same names are replaced one by one, weights last, and others stay.
+    Where `folder` holds files, those of the same names are replaced one by one, weights last.
 
     Args:
         folder: where the files go.
+        anew: whether its other files go too; otherwise they stay.
 
     Yields:
         The folder to write to, on the same disk.
@@ -35,6 +36,8 @@ def written_whole(folder: Path) -> Iterator[Path]:
         yield beside
         for written in beside.iterdir():
             flush(written)
+        if anew:
+            shutil.rmtree(folder, ignore_errors=True)
         if folder.exists() and any(folder.iterdir()):
             for written in sorted(beside.iterdir(), key=lambda path: path.suffix == ".safetensors"):
                 written.replace(folder / written.name)

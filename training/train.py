@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from numpy.typing import NDArray
 from transformers import set_seed
 
@@ -20,6 +19,7 @@ from audio_emotion.training.data import ClipTable, load_clips
 from audio_emotion.training.loop import TrainingLoop
 from audio_emotion.training.lora import add_lora
 from audio_emotion.training.objectives import TrainingObjective
+from audio_emotion.training.processes import run_folder
 from audio_emotion.training.recipe import Recipe, RunRecipe, save_recipe
 from audio_emotion.training.sampling import class_prior, clip_probabilities, embodied_prior
 
@@ -35,39 +35,40 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         The folder of the best validated model, with class prior, temperature and calibration error in its config.
 
     Raises:
-        RecipeError: if the corpora cannot be trained on, or `output_dir` holds another run and `resume` is False.
+        RecipeError: if the corpora cannot be trained on, or `output_dir` holds another run and `resume` is False,
+            or another process is writing there.
         AudioEmotionError: if the loss stops being finite or the disk is full.
     """
     folder = Path(recipe.output_dir)
-    if not resume and list_checkpoints(folder / "checkpoints"):
-        raise RecipeError(
-            f"{folder} holds the checkpoints of a run: continue it with --resume, or choose another output_dir"
+    with run_folder(folder) as processes:
+        if not resume and list_checkpoints(folder / "checkpoints"):
+            raise RecipeError(
+                f"{folder} holds the checkpoints of a run: continue it with --resume, or choose another output_dir"
+            )
+        set_seed(recipe.seed)
+        training, validation = load_clips(recipe.data, "train"), load_clips(recipe.data, "validation")
+        _check_every_corpus_counts(training)
+        model = build_model(recipe, training)
+        extractor = EmotionWhisperFeatureExtractor(
+            feature_size=model.model.encoder.num_mel_bins, level_normalization=recipe.model.level_normalization
         )
-    set_seed(recipe.seed)
-    training, validation = load_clips(recipe.data, "train"), load_clips(recipe.data, "validation")
-    _check_every_corpus_counts(training)
-    model = build_model(recipe, training)
-    extractor = EmotionWhisperFeatureExtractor(
-        feature_size=model.model.encoder.num_mel_bins, level_normalization=recipe.model.level_normalization
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    if PartialState().is_main_process:
-        save_recipe(recipe, folder / "recipe.yaml")
-    objective = TrainingObjective(
-        model,
-        recipe.objective,
-        num_corpora=len(recipe.data),
-        num_speakers=max(1, int(training.speaker_index.max()) + 1),
-        class_prior=mix_prior(recipe, training).tolist(),
-    )
-    loop = TrainingLoop(objective, extractor, training, validation, recipe)
-    if resume:
-        loop.resume()
-    best = loop.run()
-    final = folder / "final"
-    if loop.accelerator.is_main_process:
-        finish(best, final, validation, recipe.calibration)
-        save_recipe(recipe, final / "recipe.yaml")
+        if processes.is_main_process:
+            save_recipe(recipe, folder / "recipe.yaml")
+        objective = TrainingObjective(
+            model,
+            recipe.objective,
+            num_corpora=len(recipe.data),
+            num_speakers=max(1, int(training.speaker_index.max()) + 1),
+            class_prior=mix_prior(recipe, training).tolist(),
+        )
+        loop = TrainingLoop(objective, extractor, training, validation, recipe)
+        if resume:
+            loop.resume()
+        best = loop.run()
+        final = folder / "final"
+        if processes.is_main_process:
+            finish(best, final, validation, recipe.calibration)
+            save_recipe(recipe, final / "recipe.yaml")
     return final
 
 

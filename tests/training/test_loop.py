@@ -12,6 +12,7 @@ from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAud
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
 from audio_emotion.training import loop as loop_module
 from audio_emotion.training.checkpoints import Progress, list_checkpoints, load_checkpoint, save_checkpoint
+from audio_emotion.training.processes import run_folder
 from audio_emotion.training.recipe import Recipe
 from audio_emotion.training.train import train
 
@@ -52,6 +53,11 @@ def test_a_run_learns_and_writes_a_whole_model_folder(recipe: Recipe, tmp_path: 
     losses = [line["pooled"] for line in lines if "pooled" in line]
     assert np.mean(losses[-8:]) < 0.8 * np.mean(losses[:8])
     assert max(line["validation_uar"] for line in lines if "validation_uar" in line) > 0.5
+
+
+def test_two_runs_in_one_folder(recipe: Recipe, tmp_path: Path) -> None:
+    with run_folder(tmp_path / "run"), pytest.raises(RecipeError, match=r"another run writes to .*run: wait for it"):
+        train(elsewhere(recipe, tmp_path / "run"))
 
 
 def test_a_resumed_run_ends_in_the_same_weights(

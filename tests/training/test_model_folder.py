@@ -36,6 +36,16 @@ def test_a_folder_is_written(tmp_path: Path, target: str) -> None:
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
 
+def test_a_folder_is_written_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "adapter_config.json").touch()
+    with written_whole(folder, anew=True) as beside:
+        write(beside, 2.0)
+        assert (folder / "adapter_config.json").exists()
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "model.safetensors"]
+
+
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), SafetensorError("(os error 28)")])
 def test_a_failure_leaves_what_was_there(tmp_path: Path, error: Exception) -> None:
     folder = tmp_path / "model"
