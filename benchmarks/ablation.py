@@ -57,6 +57,7 @@ def ingredients(recipe: Recipe) -> dict[str, Ingredient]:
         return Ingredient(on if present == off else present, off)
 
     return {
+        "soft labels": switch({"objective.labels": "soft"}, {"objective.labels": "hard"}),
         "frame loss": switch({"objective.frame": 0.5}, {"objective.frame": 0.0}),
         "temporal shifts": switch({"shifts.probability": 0.4}, {"shifts.probability": 0.0}),
         "Matryoshka widths": switch({"model.nesting_dims": None}, {"model.nesting_dims": [width]}),
@@ -71,6 +72,7 @@ def ingredients(recipe: Recipe) -> dict[str, Ingredient]:
         "band limit": switch({"augmentation.band_limit": 0.25}, {"augmentation.band_limit": 0.0}),
         "codecs": switch({"augmentation.codec": 0.25}, {"augmentation.codec": 0.0}),
         "equaliser": switch({"augmentation.equalizer": 0.6}, {"augmentation.equalizer": 0.0}),
+        "mixed statistics": switch({"augmentation.statistics_mix": 0.3}, {"augmentation.statistics_mix": 0.0}),
         "SpecAugment": switch({"augmentation.frequency_masks": 2, "augmentation.time_masks": 1}, masks),
         "consistency of two views": switch({"objective.consistency": 0.3}, {"objective.consistency": 0.0}),
         "soft contrast": switch({"objective.contrastive": 0.1}, {"objective.contrastive": 0.0}),

@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -118,6 +118,12 @@ class ClipTable:
             speakers=tuple(self.speakers[index] for index in kept),
             languages=tuple(self.languages[index] for index in kept),
         )
+
+    def labelled(self, how: Literal["soft", "hard"]) -> ClipTable:
+        """The same clips with the distributions that they have, or each with its most probable class alone."""
+        if how == "soft":
+            return self
+        return replace(self, labels=np.eye(self.labels.shape[1], dtype=np.float32)[self.emotion])
 
     def waveform(self, index: int) -> NDArray[np.float32]:
         """One clip's samples, `(num_samples,)` at the prepared 16 kHz; decoded once while `CACHE_BYTES` allows."""

@@ -77,7 +77,8 @@ def finetune(
             told = (on_bad, progress) if processes.is_main_process else (None, None)
             data = recipe.data or _prepare(recipe, folder, *told)
         rule = label_rule(recipe.target, data)
-        training, validation = load_clips(data, "train", rule), load_clips(data, "validation", rule)
+        training = load_clips(data, "train", rule).labelled(recipe.objective.labels)
+        validation = load_clips(data, "validation", rule)
         run = _resolved(recipe, data, len(training))
 
         set_seed(run.seed)

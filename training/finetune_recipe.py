@@ -93,6 +93,8 @@ class FinetuneRecipe(RunRecipe):
                 raise ValueError("shifts.probability joins clips by their category; intensities have none: set it to 0")
             if terms.pooled == 0:
                 raise ValueError("objective.pooled is 0: nothing would be learned")
+            if terms.labels == "hard":
+                raise ValueError("objective.labels is hard: intensities have no most probable class; leave it soft")
             if terms.num_views > 1 or terms.virtual_adversarial > 0:
                 raise ValueError(
                     "objective.consistency, contrastive and virtual_adversarial compare distributions; leave them out "

@@ -148,6 +148,7 @@ class ObjectiveRecipe(Section):
     """Weights of the loss terms; 0 switches a term off.
 
     Attributes:
+        labels: `"soft"`, the distributions as the corpora give them, or `"hard"`, the most probable class alone.
         pooled: soft cross-entropy of the pooled logits.
         frame: soft cross-entropy of every labelled frame.
         logit_adjustment: how much of the log class prior is added to the logits inside the two losses above (arXiv
@@ -161,6 +162,7 @@ class ObjectiveRecipe(Section):
         virtual_adversarial_radius: root-mean-square size of that perturbation, in units of the features.
     """
 
+    labels: Literal["soft", "hard"] = "soft"
     pooled: float = Field(default=1.0, ge=0)
     frame: float = Field(default=0.5, ge=0)
     logit_adjustment: float = Field(default=0.0, ge=0, le=1)

@@ -46,7 +46,8 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
                 f"{folder} holds the checkpoints of a run: continue it with --resume, or choose another output_dir"
             )
         set_seed(recipe.seed)
-        training, validation = load_clips(recipe.data, "train"), load_clips(recipe.data, "validation")
+        training = load_clips(recipe.data, "train").labelled(recipe.objective.labels)
+        validation = load_clips(recipe.data, "validation")
         _check_every_corpus_counts(training)
         model = build_model(recipe, training)
         extractor = EmotionWhisperFeatureExtractor(

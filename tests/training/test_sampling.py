@@ -36,6 +36,14 @@ def test_clips_are_read_with_their_labels_and_sound(clips: ClipTable) -> None:
     assert clips.label_mask[clips.corpus_index == 0].sum(axis=1).tolist() == [3] * 36
 
 
+def test_hard_labels_are_the_most_probable_class(clips: ClipTable) -> None:
+    hard = clips.labelled("hard")
+    assert (hard.labels.sum(axis=1) == 1).all()
+    assert (hard.labels.max(axis=1) == 1).all()
+    assert (hard.emotion == clips.emotion).all()
+    assert clips.labelled("soft").labels.max() == pytest.approx(0.95)
+
+
 def test_an_epoch_decodes_no_clip_twice(recipe: Recipe, clips: ClipTable, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[bytes] = []
     read = soundfile.read
