@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -60,7 +61,9 @@ def save_checkpoint(folder: Path, progress: Progress, weights: dict[str, torch.T
             {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()},
             beside / "weights.safetensors",
         )
-        torch.save(state, beside / "state.pt")
+        packed = io.BytesIO()  # torch's own writer would not say what the disk said
+        torch.save(state, packed)
+        (beside / "state.pt").write_bytes(packed.getbuffer())
         (beside / "progress.json").write_text(json.dumps(asdict(progress)), encoding="utf-8")
         for written in beside.iterdir():
             flush(written)

@@ -31,7 +31,21 @@ def wait(fork: bool = False):
         print("cleaned up", flush=True)
 
 @app.command()
-def other(): ...
+def decode():
+    import io, numpy, soundfile
+    flac = io.BytesIO()
+    soundfile.write(flac, numpy.random.default_rng(0).standard_normal(16_000), 16_000, format="FLAC")
+
+    class Signals(io.BytesIO):  # to this process, while libsndfile asks for bytes
+        asked = 0
+        def readinto(self, buffer):
+            self.asked += 1
+            if self.asked == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().readinto(buffer)
+
+    print(len(soundfile.read(Signals(flac.getvalue()))[0]), flush=True)
+    time.sleep(60)
 
 app()
 """
@@ -53,6 +67,12 @@ def ended_by(number: signal.Signals, *arguments: str) -> tuple[int, str, str]:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_time_to_clean_up(number: signal.Signals, code: int) -> None:
     assert ended_by(number) == (code, "cleaned up\n", "Interrupted.\n")
+
+
+def test_a_signal_during_a_decoders_read_is_not_lost() -> None:
+    command = [sys.executable, "-c", PROGRAM, "decode"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (143, "16000\n", "Interrupted.\n")
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds the fork in /proc")

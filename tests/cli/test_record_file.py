@@ -1,5 +1,6 @@
 """A file of results is whole after each record, goes on where it was, and is what the writers write at once."""
 
+import errno
 import io
 import json
 from pathlib import Path
@@ -101,18 +102,24 @@ def test_a_file_of_something_else_is_refused_and_kept(
 def test_a_full_disk_leaves_the_file_as_it_was(
     tmp_path: Path, file_format: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class FullDisk(io.FileIO):
-        def write(self, data: Any) -> int:
-            return super().write(data[:30])
-
     path = tmp_path / "out"
     records = RecordFile(file_format, path)
     records.start(LABELS)
     records.add("a", RESULTS["dir/a.wav"])
     before = path.read_bytes()
+
+    class FullDisk(io.FileIO):
+        """It has 30 bytes left; what takes the place of other bytes needs none."""
+
+        def write(self, data: Any) -> int:
+            left = len(before) + 30 - self.tell()
+            if left <= 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(data[:left])
+
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", lambda path, mode, **_: FullDisk(str(path), mode.replace("b", "")))
-        with pytest.raises(AudioEmotionError, match="cannot be written"):
+        with pytest.raises(AudioEmotionError, match="cannot be written: No space left"):
             records.add("b", RESULTS["dir/c.wav"])
     assert path.read_bytes() == before
     records.add("c", RESULTS["dir/c.wav"])

@@ -226,7 +226,7 @@ def push(tiny_model_dir: Path, hub: HubServer, out: Path) -> Door:
         lambda: dict.fromkeys(files(), ""),
         lambda: sorted(files()),
         disk_kb=200,
-        environment={**hub.environment(), "TMPDIR": str(out)},
+        environment=hub.environment(HF_HUB_OFFLINE="0", TMPDIR=str(out)),
     )
 
 

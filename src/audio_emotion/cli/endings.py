@@ -8,12 +8,14 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
 FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
+_LATER_S = 0.01
 _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
@@ -25,7 +27,7 @@ class CommandGroup(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
-        with _ctrl_c_at_sigterm() as signals:
+        with _interrupts() as signals:
             try:
                 return super().invoke(ctx)
             except KeyboardInterrupt:
@@ -39,28 +41,43 @@ class CommandGroup(TyperGroup):
                 where = f"{error.filename}: " if error.filename else ""
                 typer.echo(f"error: {where}{error.strerror}. Mend that, and run the same command again.", err=True)
                 code = FAILED
-        raise typer.Exit(TERMINATED if signals and code == INTERRUPTED else code)
+        raise typer.Exit(TERMINATED if signal.SIGTERM in signals and code == INTERRUPTED else code)
 
 
 @contextmanager
-def _ctrl_c_at_sigterm() -> Iterator[list[int]]:
-    """Raise KeyboardInterrupt where SIGTERM arrives; gives the list of those that did."""
+def _interrupts() -> Iterator[list[int]]:
+    """Raise KeyboardInterrupt where SIGTERM or Ctrl-C arrives; gives the list of the signals that did."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
     process = os.getpid()
 
-    def interrupt(number: int, frame: object) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:
         if os.getpid() != process:  # a fork has nothing to clean up that is not its parent's
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            os.kill(os.getpid(), signal.SIGTERM)
-            return
-        received.append(number)
-        raise KeyboardInterrupt
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        elif _libsndfile_calls_back(frame):
+            threading.Timer(_LATER_S, os.kill, (process, number)).start()
+        else:
+            received.append(number)
+            raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number, handler in handlers.items() if handler != signal.SIG_IGN]  # as a background job does
+    for number in heard:
+        signal.signal(number, interrupt)
     try:
         yield received
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number in heard:
+            signal.signal(number, handlers[number])
+
+
+def _libsndfile_calls_back(frame: FrameType | None) -> bool:
+    """Whether a decoder is reading through Python: what is raised there is swallowed, and the sound read wrongly."""
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "soundfile" and frame.f_code.co_name.startswith("vio_"):
+            return True
+        frame = frame.f_back
+    return False

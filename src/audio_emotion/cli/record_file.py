@@ -139,9 +139,9 @@ class RecordFile:
             before = file.read()
             try:
                 file.seek(at)
-                data = head + record.encode("utf-8") + tail
-                if file.write(data) != len(data):
-                    raise OSError(0, "the disk took a part only")
+                left = memoryview(head + record.encode("utf-8") + tail)
+                while left:  # a disk that is nearly full takes a part, and says so only when asked again
+                    left = left[file.write(left) :]
             except BaseException:
                 file.seek(at)
                 file.write(before)
