@@ -159,7 +159,7 @@ def train(recipe: Recipe, out: Path) -> Door:
 @pytest.fixture
 def finetune(corpus: Path, tiny_base: Path, out: Path) -> Door:
     recipe = make_recipe(tiny_base, out, source=str(corpus), max_bad=99, sampling={"items_per_epoch": 48})
-    return training_door("finetune", recipe, out, disk_kb=10_200)
+    return training_door("finetune", recipe, out, disk_kb=7_400)
 
 
 @pytest.fixture
@@ -208,13 +208,12 @@ def export(tiny_model_dir: Path, out: Path) -> Door:
 
 
 @pytest.fixture
-def push(tiny_model_dir: Path, hub: HubServer, out: Path) -> Door:
+def push(tiny_model_dir: Path, online: HubServer, out: Path) -> Door:
     repository = f"alice/{out.parent.name.replace('_', '-')[:60]}"
-    hub.reset()
-    hub.fault("GET", f"/api/models/{repository}/refs.*", delay_s=2.0, times=None)
+    online.fault("GET", f"/api/models/{repository}/refs.*", delay_s=2.0, times=None)
 
     def files() -> list[str]:
-        api = hub.api()
+        api = online.api()
         if not api.repo_exists(repository):
             return []
         return [name for name in api.list_repo_files(repository) if name != ".gitattributes"]
@@ -222,11 +221,11 @@ def push(tiny_model_dir: Path, hub: HubServer, out: Path) -> Door:
     return Door(
         ["push", tiny_model_dir, repository],
         out,
-        lambda _: [path for path in hub.requests("GET") if repository in path],
+        lambda _: [path for path in online.requests("GET") if repository in path],
         lambda: dict.fromkeys(files(), ""),
         lambda: sorted(files()),
         disk_kb=200,
-        environment=hub.environment(HF_HUB_OFFLINE="0", TMPDIR=str(out)),
+        environment=online.environment(HF_HUB_OFFLINE="0", TMPDIR=str(out)),
     )
 
 
