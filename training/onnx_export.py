@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAud
 from audio_emotion.modeling.onnx_emotion_whisper import ONNX_NAME, OnnxEmotionWhisper
 from audio_emotion.pipeline.decoding_audio_emotion import decode_audio
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
+from audio_emotion.training.model_folder import written_whole
 
 TOLERANCE = 1e-4
 CHECKED_S = (1.0, 3.0, 10.0)
@@ -86,10 +85,8 @@ def export_onnx(
 
     from audio_emotion.training.onnx_graph import write_graph
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        graph = beside / ONNX_NAME
+    with written_whole(target) as folder:
+        graph = folder / ONNX_NAME
         say("tracing the graph")
         write_graph(network, feature_extractor, graph)
         say("comparing with PyTorch")
@@ -97,15 +94,10 @@ def export_onnx(
         int8 = None if clips is None else _quantise(graph, clips, say)
         fields = network.config.to_dict()
         without_code = {name: fields[name] for name in fields if name not in ("auto_map", "custom_pipelines")}
-        type(network.config).from_dict(without_code).save_pretrained(beside)
-        feature_extractor.save_pretrained(beside)
+        type(network.config).from_dict(without_code).save_pretrained(folder)
+        feature_extractor.save_pretrained(folder)
         exported = Exported(target, difference, graph.stat().st_size, int8)
-        (beside / "README.md").write_text(_readme(str(model), exported), encoding="utf-8")
-        beside.chmod(0o755)
-        beside.replace(target)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
+        (folder / "README.md").write_text(_readme(str(model), exported), encoding="utf-8")
     return exported
 
 

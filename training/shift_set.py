@@ -17,6 +17,7 @@ import yaml
 from numpy.typing import NDArray
 
 from audio_emotion.dataset_scripts.encoding import encode_samples
+from audio_emotion.dataset_scripts.manifest import write_atomically, written_beside
 from audio_emotion.dataset_scripts.schema import EMOTIONS, SAMPLING_RATE, corpus_features
 from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 from audio_emotion.training.augmentation import active_range, match_level
@@ -90,7 +91,8 @@ def write_shift_set(
     features = Features(corpus_features() | {SEGMENT_COLUMN: segments})
     target = out / name / f"{split}-00000-of-00001.parquet"
     target.parent.mkdir(parents=True, exist_ok=True)
-    Dataset.from_list(rows, features=features).to_parquet(target)
+    with written_beside(target) as partial:
+        Dataset.from_list(rows, features=features).to_parquet(partial)
     _list_in_card(out / "README.md", name, split, f"{name}/{target.name}")
     return name
 
@@ -164,4 +166,5 @@ def _list_in_card(card: Path, name: str, split: str, path: str) -> None:
     others = [config for config in configs if config["config_name"] != name]
     configs = [*others, {"config_name": name, "data_files": [{"split": split, "path": path}]}]
     text = yaml.safe_dump({"configs": sorted(configs, key=lambda config: config["config_name"])}, sort_keys=False)
-    card.write_text(f"---\n{text}---\n\nRecordings with known emotion shifts (`audio-emotion corpora shifts`).\n")
+    note = "Recordings with known emotion shifts (`audio-emotion corpora shifts`).\n"
+    write_atomically(card, f"---\n{text}---\n\n{note}")

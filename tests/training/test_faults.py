@@ -200,7 +200,7 @@ def export(tiny_model_dir: Path, out: Path) -> Door:
     return Door(
         ["export", "--model", tiny_model_dir, "--out", out / "onnx"],
         out,
-        lambda _: list(out.glob(".onnx-*")),
+        lambda _: list(out.glob(".onnx.partial")),
         lambda: hashes(*(out / "onnx").glob("*")),
         lambda: sorted(path.name for path in (out / "onnx").iterdir()),
         disk_kb=200,
