@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from accelerate.utils import is_torch_xla_available
 from filelock import FileLock, Timeout
 
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
+
+_LOCK = ".lock"
 
 
 def join_processes() -> PartialState:
@@ -29,7 +32,7 @@ def run_folder(folder: Path) -> Iterator[PartialState]:
     """The processes of a run, with its output folder to themselves.
 
     Args:
-        folder: the run's `output_dir`; it is made if it is absent.
+        folder: the run's `output_dir`; it is made if it is absent, and goes again if nothing is written to it.
 
     Yields:
         What `join_processes` returns.
@@ -39,7 +42,7 @@ def run_folder(folder: Path) -> Iterator[PartialState]:
     """
     processes = join_processes()
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = FileLock(folder / _LOCK, timeout=0)
     try:
         if processes.is_main_process:
             lock.acquire()
@@ -49,3 +52,5 @@ def run_folder(folder: Path) -> Iterator[PartialState]:
         yield processes
     finally:
         lock.release()
+        if processes.is_main_process and [path.name for path in folder.iterdir()] == [_LOCK]:
+            shutil.rmtree(folder)

@@ -117,6 +117,32 @@ def test_a_loss_stays_finite_on_one_clip_constants_and_nothing_known(name: str) 
         assert torch.isfinite(scores.grad).all()
 
 
+def test_losses_are_what_they_are_called() -> None:
+    rng = np.random.default_rng(0)
+    scores, targets = rng.random((9, 3)), rng.random((9, 3))
+    known = rng.random((9, 3)) > 0.3
+    known[:, 2] = [True] + [False] * 8  # one clip cannot be compared
+    tensors = [torch.from_numpy(array) for array in (scores, targets, known)]
+    error = np.mean((scores - targets)[known] ** 2)
+    pearson, concordance = [], []
+    for label in range(2):
+        x, y = (values[known[:, label], label] for values in (scores, targets))
+        pearson.append(1 - np.corrcoef(x, y)[0, 1])
+        concordance.append(1 - 2 * np.cov(x, y, ddof=0)[0, 1] / (x.var() + y.var() + (x.mean() - y.mean()) ** 2))
+    assert get_intensity_loss("mse")(*tensors).item() == pytest.approx(error)
+    assert get_intensity_loss("pearson")(*tensors).item() == pytest.approx(np.mean(pearson), rel=1e-4)
+    assert get_intensity_loss("ccc")(*tensors).item() == pytest.approx(np.mean(concordance), rel=1e-4)
+    anchored = get_intensity_loss("pearson", anchor=0.5)(*tensors).item()
+    assert anchored == pytest.approx(np.mean(pearson) + 0.5 * error, rel=1e-4)
+
+
+def test_two_clips_are_compared() -> None:
+    known = torch.ones(2, 1, dtype=torch.bool)
+    scores, targets = torch.tensor([[0.2], [0.6]]), torch.tensor([[0.9], [0.1]])
+    assert get_intensity_loss("pearson")(scores, targets, known).item() == pytest.approx(2, rel=1e-4)
+    assert get_intensity_loss("rank")(scores, targets, known).item() == pytest.approx(2, rel=1e-4)
+
+
 def test_unknown_targets_never_move_a_score() -> None:
     scores = torch.rand(6, 2, requires_grad=True)
     known = torch.tensor([[True, False]] * 6)

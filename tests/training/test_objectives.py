@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
+from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.training.adversarial import UNKNOWN_IDENTITY, IdentityAdversary, divergence, virtual_adversarial_loss
 from audio_emotion.training.batches import TrainingBatches
 from audio_emotion.training.contrastive import SoftContrast, posterior_disagreement
@@ -31,12 +32,14 @@ def clips(recipe: Recipe) -> ClipTable:
 
 
 def objective_and_batches(
-    recipe: Recipe, clips: ClipTable, cut: list[MicroBatch], **terms: float
+    recipe: Recipe, clips: ClipTable, cut: list[MicroBatch], class_prior: list[float] | None = None, **terms: float
 ) -> tuple[TrainingObjective, TrainingBatches]:
     recipe = recipe.model_copy(update={"objective": recipe.objective.model_copy(update=terms)})
     torch.manual_seed(0)
     model = build_model(recipe, clips)
-    objective = TrainingObjective(model, recipe.objective, 2, int(clips.speaker_index.max()) + 1).eval()
+    objective = TrainingObjective(
+        model, recipe.objective, 2, int(clips.speaker_index.max()) + 1, None, class_prior
+    ).eval()
     return objective, TrainingBatches(cut, clips, recipe, model.config, EmotionWhisperFeatureExtractor())
 
 
@@ -51,6 +54,51 @@ def test_every_term_reaches_the_encoder(recipe: Recipe, clips: ClipTable) -> Non
         term.backward(retain_graph=True)
         gradient = objective.model.model.encoder.layers[0].fc1.weight.grad
         assert torch.isfinite(gradient).all() and gradient.abs().max() > 0, name
+
+
+def test_terms_are_sums_over_items_of_what_they_are_called(recipe: Recipe, clips: ClipTable) -> None:
+    """Written down once more, item by item and frame by frame."""
+    terms = {"pooled": 1.5, "frame": 0.7, "consistency": 0.3, "contrastive": 0.2, "logit_adjustment": 0.5}
+    prior = torch.tensor([0.3, 0.05, 0.0, 0.1, 0.15, 0.2, 0.1, 0.1])
+    step = plan_epoch(clips, recipe, 0)[0]
+    objective, batches = objective_and_batches(recipe, clips, [max(step, key=len)], prior.tolist(), **terms)
+    assert objective.corpus_adversary is None and objective.speaker_adversary is None
+    model = objective.model
+    batch = batches[0]
+    with torch.no_grad():
+        found = objective(batch)
+        views = [model(input_features=view, attention_mask=batch["attention_mask"]) for view in batch["input_features"]]
+
+    def cross_entropy(logits: torch.Tensor, target: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        adjusted = (logits + 0.5 * prior.clamp_min(1e-3).log()).masked_fill(~mask, -torch.inf)
+        return -sum(share * adjusted.log_softmax(-1)[index] for index, share in enumerate(target) if share > 0)
+
+    expected = dict.fromkeys(("pooled", "frame", "consistency"), 0.0)
+    for item, mask in enumerate(batch["label_mask"]):
+        targets = batch["frame_labels"][item]
+        labelled = [frame for frame, target in enumerate(targets) if target.sum() > 0]
+        assert labelled
+        pooled, frames = [], []
+        for view in views:
+            for width in model.config.nesting_dims:
+                pooled.append(cross_entropy(at_width(model, view.embeddings[item], width), batch["labels"][item], mask))
+                logits = at_width(model, view.frame_vectors[item], width)
+                losses = [cross_entropy(logits[frame], targets[frame], mask) for frame in labelled]
+                frames.append(sum(losses) / len(losses))
+        expected["pooled"] += 1.5 * sum(pooled) / len(pooled)
+        expected["frame"] += 0.7 * sum(frames) / len(frames)
+        heard = views[0].frame_mask[item].bool()
+        first, second = (view.frame_logits[item][heard] for view in views)
+        expected["consistency"] += 0.3 * posterior_disagreement(first, second, mask[None]).mean()
+    both = torch.cat([view.embeddings for view in views])
+    expected["contrastive"] = 0.2 * objective.contrast(both, torch.cat([batch["labels"]] * 2)).sum() / 2
+    assert {name: value.item() for name, value in found.items()} == pytest.approx(
+        {name: torch.as_tensor(value).item() for name, value in expected.items()}, rel=1e-4
+    )
+
+
+def at_width(model: EmotionWhisperForAudioClassification, vectors: torch.Tensor, width: int) -> torch.Tensor:
+    return model.head.all_widths(vectors)[model.config.nesting_dims.index(width)]
 
 
 def test_the_same_items_give_the_same_gradient_however_they_are_cut(recipe: Recipe, clips: ClipTable) -> None:

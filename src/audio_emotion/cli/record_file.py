@@ -139,7 +139,7 @@ class RecordFile:
             before = file.read()
             try:
                 file.seek(at)
-                left = memoryview(head + record.encode("utf-8") + tail)
+                left = head + record.encode("utf-8") + tail
                 while left:  # a disk that is nearly full takes a part, and says so only when asked again
                     left = left[file.write(left) :]
             except BaseException:
