@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
@@ -219,7 +222,8 @@ def _read_turns(path: Path) -> Any:
 
 def _load(model: str | None, options: dict[str, Any], messages: Console, quiet: bool) -> AudioEmotionPipeline:
     """The pipeline, with the options checked against the model before any audio is heard."""
-    with messages.status("Loading the model") if messages.is_terminal and not quiet else nullcontext():
+    shown = messages.status("Loading the model") if messages.is_terminal and not quiet else nullcontext()
+    with shown, _without_collection():
         from transformers.utils import logging
 
         from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
@@ -229,6 +233,19 @@ def _load(model: str | None, options: dict[str, Any], messages: Console, quiet: 
         if quiet:
             logging.set_verbosity_error()
         return AudioEmotionPipeline.from_pretrained(bundled_checkpoint() if model is None else model, **options)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """No search for garbage, now or at the exit: what imports make stays, and looking through it takes seconds."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    atexit.register(gc.freeze)
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _check_options(model: str | None, options: dict[str, Any]) -> None:
