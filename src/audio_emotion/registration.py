@@ -1,7 +1,7 @@
 """Makes transformers know the model and the task, without importing torch, transformers or this package's classes.
 
 transformers loads lazily, and so does this. Its Auto classes map names to names, and import
-`transformers.models.<model_type>` when a name is asked for; its task table takes a dotted path. These tables live in
+`transformers.models.<model_type>` when a name is asked for; `_Task` imports a task's pipeline. These tables live in
 modules that cost seconds to import, hence: where such a module is already imported, its table is filled now; where it
 is not, an import hook fills the table right after the module has run. Either order of imports works, and nothing of
 ours is imported before it is used. `transformers.models.emotion_whisper` is this package with its lazy names.
@@ -19,7 +19,6 @@ from typing import Any
 MODEL_TYPE = "emotion_whisper"
 TASK = "audio-emotion"
 CONFIG = "EmotionWhisperConfig"
-PIPELINE = "audio_emotion.pipeline.pipeline_audio_emotion.AudioEmotionPipeline"
 
 
 def bundled_checkpoint() -> Path:
@@ -87,12 +86,23 @@ def _add(mapping: Any, names: dict[str, str], name: str) -> None:
 
 
 def _fill_tasks(module: Any) -> None:
-    module.SUPPORTED_TASKS[TASK] = {
-        "impl": PIPELINE,
-        "pt": (module.AutoModelForAudioClassification,),
-        "default": {"model": (str(bundled_checkpoint()), None)},
-        "type": "audio",
-    }
+    module.SUPPORTED_TASKS[TASK] = _Task(
+        impl=None,
+        pt=(module.AutoModelForAudioClassification,),
+        default={"model": (str(bundled_checkpoint()), None)},
+        type="audio",
+    )
+
+
+class _Task(dict[str, Any]):
+    """An entry of the task table, whose class is imported when it is asked for, as every version of the table takes."""
+
+    def __getitem__(self, key: str) -> Any:
+        if key != "impl":
+            return super().__getitem__(key)
+        from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
+
+        return AudioEmotionPipeline
 
 
 _TABLES: dict[str, Callable[[Any], None]] = {

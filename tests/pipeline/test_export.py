@@ -214,7 +214,8 @@ def test_any_names_and_times_are_read_back(tmp_path: Path, name: str, turns: lis
     results = {name: result(*chunks)}
     rows = read_csv(to_csv(results))
     assert [(row["file"], row["label"], row["speaker"]) for row in rows] == [
-        (name, turn["label"], turn.get("speaker", "")) for turn in chunks
+        tuple(text.replace("\0", "\ufffd") for text in (name, turn["label"], turn.get("speaker", "")))
+        for turn in chunks
     ]
     assert [json.loads(line)["file"] for line in to_jsonl(results).splitlines()] == [name]
     assert len(read_rttm(to_rttm(results))) == len(chunks)
