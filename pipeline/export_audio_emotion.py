@@ -69,7 +69,7 @@ def csv_rows(name: str, result: Mapping[str, Any], labels: Iterable[str]) -> str
 
 
 def csv_line(cells: list[str]) -> str:
-    """One line of a table, whatever its cells hold; a null, which Python 3.10 can neither write nor read, is replaced."""
+    """One line of a table, whatever its cells hold; a null, which Python 3.10 cannot write, is replaced."""
     text = io.StringIO()
     printable = [cell.replace("\0", "\ufffd") for cell in cells]
     csv.writer(text, lineterminator="\r\n").writerow(printable)  # a cell with either character is quoted
