@@ -62,7 +62,7 @@ def test_errors(score: Any, calls: Path, tmp_path: Path, arguments: list[str], o
     arguments = [argument.replace("CALLS", str(calls)) for argument in arguments]
     result = score(*arguments, out=out and out.replace("CALLS", str(calls)))
     assert result.exit_code == 1, result.output
-    assert result.stderr.startswith("error: ")
+    assert result.stderr.lstrip().startswith("error: ")
     assert message in result.stderr
     if "max-errors" not in message:
         assert not (tmp_path / "out").exists(), "nothing is written before everything is checked"
