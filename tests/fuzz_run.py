@@ -46,6 +46,8 @@ def main() -> int:
         os._exit(0)  # taking torch apart is no case
     from fuzz_doors import DOORS
 
+    if unknown := set(arguments.door or ()) - DOORS.keys():
+        parser.error(f"no door is called {', '.join(sorted(unknown))}; there are {', '.join(DOORS)}")
     doors = {name: DOORS[name] for name in arguments.door or DOORS}
     if arguments.coverage:
         return max(lead_by_coverage(name, arguments.coverage) for name in doors)
