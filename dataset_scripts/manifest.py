@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from audio_emotion.dataset_scripts.reader import CorpusReader
 from audio_emotion.dataset_scripts.schema import EMOTIONS
 
 MANIFEST_NAME = "manifest.json"
+_SPLITS = ("train", "validation", "test")
+_SHARD = re.compile(rf"({'|'.join(_SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 
 
 @dataclass
@@ -140,6 +143,8 @@ class Manifest:
         """Read the manifest of a folder; None where there is none, or one that this version did not write."""
         try:
             values = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
+            if not all(_SHARD.fullmatch(name) for name in values["shards"]):
+                return None
             return cls(
                 folder,
                 values["fingerprint"],
@@ -166,7 +171,7 @@ class Manifest:
 
     def splits(self) -> Iterator[tuple[str, Summary]]:
         """Splits with their summaries, in the order train, validation, test."""
-        for split in ("train", "validation", "test"):
+        for split in _SPLITS:
             summaries = [summary for name, summary in sorted(self.shards.items()) if name.startswith(f"{split}-")]
             if summaries:
                 yield split, sum(summaries, Summary())

@@ -360,13 +360,14 @@ def _open_with_av(file: Any, name: str, stack: contextlib.ExitStack) -> tuple[in
     check_claims(name, stream.codec_context.sample_rate or 0, stream.codec_context.channels)
 
     def blocks() -> Iterator[np.ndarray]:
-        to_float = av.AudioResampler(format="fltp")  # rate and channels stay as they are
+        # Rate and channels stay as they are; packed, since PyAV 18 reads past the planes of 8 channels or more.
+        to_float = av.AudioResampler(format="flt")
         try:
             for frame in container.decode(stream):
                 for converted in to_float.resample(frame):
-                    yield converted.to_ndarray().T  # (num_samples, num_channels)
+                    yield converted.to_ndarray().reshape(-1, converted.layout.nb_channels)
             for converted in to_float.resample(None):
-                yield converted.to_ndarray().T  # (num_samples, num_channels)
+                yield converted.to_ndarray().reshape(-1, converted.layout.nb_channels)
         except (av.FFmpegError, ValueError) as error:  # ValueError: rate or channels change on the way
             raise AudioDecodingError(f"{name} is damaged: {error}. Copy or export the file again.") from error
 

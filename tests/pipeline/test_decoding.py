@@ -194,6 +194,26 @@ def test_m4a_is_read_where_pyav_is_installed(tmp_path: Path, speech: Any) -> Non
         decode_audio(_text_file(tmp_path / "notes.wav"))
 
 
+def test_eight_channels_are_read_by_pyav(tmp_path: Path, speech: Any) -> None:
+    av = pytest.importorskip("av", reason="needs PyAV, the extra `video`")
+    samples = np.outer(np.arange(8) / 8, speech(1.0, 48000)).astype(np.float32)
+    with av.open(str(tmp_path / "cinema.m4a"), "w") as container:
+        stream = container.add_stream("aac", rate=48000, layout="7.1")
+        packed = np.ascontiguousarray(samples.T).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout="7.1")
+        frame.sample_rate = 48000
+        to_planes = av.AudioResampler(format="fltp")
+        for part in [*to_planes.resample(frame), *to_planes.resample(None)]:
+            for packet in stream.encode(part):
+                container.mux(packet)
+        for packet in stream.encode(None):
+            container.mux(packet)
+    decoded = decode_audio(tmp_path / "cinema.m4a")
+    assert abs(len(decoded) - 16000) < 1500
+    loudness = np.sqrt(np.mean(decode_audio({"array": samples, "sampling_rate": 48000}) ** 2))
+    assert np.sqrt(np.mean(decoded**2)) == pytest.approx(loudness, rel=0.2)
+
+
 def _text_file(path: Path) -> Path:
     path.write_text("Dear diary, " * 100)
     return path
