@@ -120,7 +120,10 @@ class EmotionWhisperConfig(PreTrainedConfig):
             self.label2id = {label: int(index) for index, label in self.id2label.items()}
         if self.problem == "intensity" and self.problem_type is None:
             self.problem_type = "multi_label_classification"  # stock pipelines read sigmoid from this
-        super().__post_init__(**kwargs)
+        try:
+            super().__post_init__(**kwargs)
+        except AttributeError as error:  # how transformers takes a dtype that torch does not have
+            raise ValueError(f"the config cannot be used: {error}.") from error
         self.validate_encoder()
         if self.nesting_dims is None:
             self.nesting_dims = default_nesting_dims(self.d_model)

@@ -44,6 +44,8 @@ class EndpointHandler:
         parameters = data.get("parameters") or {}
         if not isinstance(parameters, dict):
             raise ValueError(f'"parameters" must be an object, such as {{"top_k": 3}}, got {type(parameters).__name__}')
+        if "inputs" in parameters:
+            raise ValueError('"inputs" belongs beside "parameters", not in it')
         inputs = data["inputs"]
         audio = [_decode(item) for item in inputs] if isinstance(inputs, list) else _decode(inputs)
         return _to_json(self.pipeline(audio, **parameters))

@@ -177,8 +177,11 @@ class RecordFile:
         return names
 
     def _read_csv(self, text: str) -> set[str]:
-        rows = list(csv.reader(io.StringIO(text, newline="")))
-        header = rows.pop(0)
+        try:
+            rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        except csv.Error as error:
+            raise self._foreign(str(error)) from error
+        header = rows.pop(0) if rows else []
         if tuple(header[: len(CHUNK_COLUMNS)]) != CHUNK_COLUMNS:
             raise self._foreign(f"line 1: the columns do not begin with {', '.join(CHUNK_COLUMNS)}")
         self.labels = [column.removeprefix(SCORE_PREFIX) for column in header[len(CHUNK_COLUMNS) :]]

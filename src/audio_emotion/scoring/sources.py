@@ -157,15 +157,19 @@ def _entries_of_list(path: str, column: str | None) -> Iterator[str]:
     if suffix in ("txt", "lst"):
         yield from (line.strip() for line in text.splitlines() if line.strip())
         return
-    if suffix == "jsonl":
-        rows = _json_rows(path, text)
-    else:
-        rows = enumerate(csv.DictReader(io.StringIO(text), delimiter="\t" if suffix == "tsv" else ","), start=2)
+    rows = _json_rows(path, text) if suffix == "jsonl" else _table_rows(path, text, "\t" if suffix == "tsv" else ",")
     for line, row in rows:
         chosen = _choose_column(f"{path}, line {line}", list(row), column)
         if not isinstance(row[chosen], str) or not row[chosen]:
             raise AudioEmotionError(f"{path}, line {line}: {chosen} is {row[chosen]!r}; it must be a path or URL.")
         yield row[chosen]
+
+
+def _table_rows(path: str, text: str, delimiter: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        yield from enumerate(csv.DictReader(io.StringIO(text), delimiter=delimiter), start=2)
+    except csv.Error as error:
+        raise AudioEmotionError(f"{path} is no table: {error}.") from error
 
 
 def _json_rows(path: str, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -225,10 +229,10 @@ def _sources_in_parquet(path: str, column: str | None) -> Iterator[Source]:
             _check_audio_type(path, chosen, schema.field(chosen).type)
             first_row = 0
             for index in range(table.num_row_groups):
-                group = table.metadata.row_group(index)
-                yield RowGroup(path, index, first_row, group.num_rows, _compressed_bytes(group), chosen)
+                group = table.metadata.row_group(index)  # its columns are not asked: pyarrow dies of broken ones
+                yield RowGroup(path, index, first_row, group.num_rows, group.total_byte_size, chosen)
                 first_row += group.num_rows
-    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, RuntimeError, pa.ArrowException) as error:
         raise AudioEmotionError(f"{path} cannot be read as Parquet: {error}") from error
 
 
@@ -239,7 +243,3 @@ def _check_audio_type(path: str, column: str, column_type: pa.DataType) -> None:
         raise AudioEmotionError(
             f"{path}: column {column} is {column_type}; it must be a path, bytes, or a struct with bytes and path."
         )
-
-
-def _compressed_bytes(group: Any) -> int:
-    return sum(group.column(index).total_compressed_size for index in range(group.num_columns))
