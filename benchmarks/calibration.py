@@ -1,7 +1,7 @@
 """How a temperature fitted on some corpora suits another one: every way to fit it, each corpus left out in turn.
 
 Validation clips of a model's training corpora alone. For each rule the temperature is fitted on all corpora but one,
-and the expected calibration error is that of the one left out; the mean over the corpora says which rule to ship.
+and the expected calibration error is that of the one left out. The recall by which a checkpoint is chosen comes first.
 
 Usage: python -m benchmarks.calibration --data prepared [--model FOLDER] [--threads 2] [--json FILE]
 """
@@ -18,7 +18,14 @@ from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAud
 from audio_emotion.registration import bundled_checkpoint
 from audio_emotion.training.data import ClipTable, load_clips
 from audio_emotion.training.recipe import CalibrationRecipe, CorpusRecipe
-from audio_emotion.training.validation import Array, calibration_error, clip_logits, fit_temperature
+from audio_emotion.training.validation import (
+    Array,
+    calibration_error,
+    clip_logits,
+    fit_temperature,
+    recall_by_corpus,
+    weighted_recall,
+)
 from benchmarks.measure import argument_parser, report
 
 RULES = list(itertools.product(("hard", "soft"), ("clips", "corpora", "median")))
@@ -48,6 +55,9 @@ def main() -> None:
     extractor = EmotionWhisperFeatureExtractor.from_pretrained(args.model)
     clips = load_clips([CorpusRecipe(path=args.data, name=name) for name in model.config.corpora], "validation")
     logits = clip_logits(model, extractor, clips, FRAMES_PER_BATCH)
+    recalls = recall_by_corpus(logits, clips)
+    uar = weighted_recall(recalls, clips)
+    print(f"UAR {uar:.4f} (" + ", ".join(f"{name} {value:.3f}" for name, value in recalls.items()) + ")", flush=True)
     rules: dict[str, Any] = {}
     for target, weighting in RULES:
         recipe = CalibrationRecipe.model_validate({"target": target, "weighting": weighting})
@@ -56,8 +66,8 @@ def main() -> None:
         rules[f"{target}, {weighting}"] = {"mean_ece": mean, "corpora": corpora}
         details = ", ".join(f"{name} {100 * corpus['ece']:.1f}" for name, corpus in corpora.items())
         print(f"{target:>4} {weighting:<7} mean ECE {100 * mean:.1f} % ({details})", flush=True)
-    numbers = {"benchmark": "calibration", "model": Path(args.model).name, "clips": len(clips), "rules": rules}
-    report(numbers, args.json)
+    numbers = {"benchmark": "calibration", "model": Path(args.model).name, "clips": len(clips)}
+    report({**numbers, "uar": uar, "uar_by_corpus": recalls, "rules": rules}, args.json)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ def export_onnx(
 
     Raises:
         AudioEmotionError: The packages of the extra `onnx` are missing, the model cannot be loaded or is an adapter,
-            `out` is taken, there is no calibration audio, or the graph answers otherwise than PyTorch.
+            `out` is taken, there is no calibration audio, the graph answers otherwise than PyTorch, or the disk is
+            full.
     """
     say = on_step or (lambda _: None)
     _check_packages()

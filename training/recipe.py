@@ -233,7 +233,7 @@ class CalibrationRecipe(Section):
         weighting: `"clips"` weighs all clips alike, `"corpora"` all corpora; `"median"` takes the median of the
             temperatures that the corpora ask for each on its own, so that one with doubtful labels does not sway it.
 
-    `python -m benchmarks.calibration` compares them on corpora left out of the fit: none is best for every checkpoint.
+    `python -m benchmarks.calibration` compares them on corpora left out of the fit.
     """
 
     target: Literal["hard", "soft"] = "hard"

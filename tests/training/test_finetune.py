@@ -213,6 +213,11 @@ def test_other_ways_to_tune(
     assert (final / "model.safetensors").exists() == (adapter is None)
 
 
+def test_intensities_have_no_hard_labels(tiny_base: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="intensities have no most probable class"):
+        make_recipe(tiny_base, tmp_path, objective={"labels": "hard"})
+
+
 @pytest.mark.parametrize(
     ("changes", "hint"),
     [

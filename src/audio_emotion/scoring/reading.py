@@ -84,7 +84,7 @@ def _clips_of_row_group(group: RowGroup) -> Iterator[Clip]:
                 for values in batch.to_pylist():
                     yield _clip_of_row(group, row, values)
                     row += 1
-    except (OSError, UnicodeDecodeError, RuntimeError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         last_row = group.first_row + group.num_rows - 1
         reason = AudioDecodingError(f"{group.path}: rows {row} to {last_row} cannot be read: {error}")
         yield Clip(f"{group.path}#{row}", group.path, row, reason)

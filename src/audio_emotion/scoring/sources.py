@@ -45,7 +45,7 @@ class RowGroup:
         index: Which row group.
         first_row: Row of the file that it begins with.
         num_rows: Its rows.
-        num_bytes: Its size in the file.
+        num_bytes: Its size, unpacked.
         column: The column of the audio: a struct with `bytes` (and `path`), or bytes alone.
     """
 
@@ -232,7 +232,7 @@ def _sources_in_parquet(path: str, column: str | None) -> Iterator[Source]:
                 group = table.metadata.row_group(index)  # its columns are not asked: pyarrow dies of broken ones
                 yield RowGroup(path, index, first_row, group.num_rows, group.total_byte_size, chosen)
                 first_row += group.num_rows
-    except (OSError, UnicodeDecodeError, RuntimeError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise AudioEmotionError(f"{path} cannot be read as Parquet: {error}") from error
 
 
