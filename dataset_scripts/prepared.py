@@ -24,9 +24,19 @@ def load_prepared(path: str | Path, name: str) -> Any:
         ValueError: if it has no such corpus.
         OSError: if a file cannot be read.
     """
-    from datasets import load_dataset, load_dataset_builder
+    from datasets import load_dataset
 
     if not Path(path).is_dir():
         return load_dataset(str(path), name)
+    return load_dataset("parquet", data_files=split_files(path, name))
+
+
+def split_files(path: str | Path, name: str) -> dict[str, list[str]]:
+    """The Parquet files of every split of a prepared corpus, as paths or URLs that fsspec opens.
+
+    Args and errors are those of `load_prepared`; nothing but the card is read.
+    """
+    from datasets import load_dataset_builder
+
     data_files: Any = load_dataset_builder(str(path), name).config.data_files
-    return load_dataset("parquet", data_files={str(split): list(files) for split, files in data_files.items()})
+    return {str(split): list(files) for split, files in data_files.items()}

@@ -12,13 +12,15 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from audio_emotion.dataset_scripts.prepared import load_prepared
+from audio_emotion.dataset_scripts.prepared import load_prepared, split_files
 from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.recipe import CorpusRecipe
+from audio_emotion.training.streaming import StreamedSplit
 
 CACHE_BYTES = 2 << 30
 """Decoded audio that a process keeps: 18 hours. An epoch of a smaller mix decodes no clip twice."""
+_GROUPS_KEPT = 2  # of those drawn from at a time: a step may lie across two draws
 _CLIP_COLUMNS = ("speaker", "duration_s", "language")
 
 
@@ -72,6 +74,7 @@ class ClipTable:
         corpora: names, in the recipe's order.
         corpus_index: `(num_clips,)`, into `corpora`.
         row_index: `(num_clips,)`, row inside the corpus's data set.
+        row_group: `(num_clips,)`, the clips of a streamed corpus that are read together have one number; -1 elsewhere.
         speakers: one `"corpus/speaker"` a clip, or None where the speaker is unknown.
         label_names: what the columns of `labels` stand for.
         labels: `(num_clips, num_labels)`: soft labels, each row a distribution, or independent intensities in 0..1.
@@ -83,6 +86,7 @@ class ClipTable:
     corpora: tuple[str, ...]
     corpus_index: NDArray[np.int64]
     row_index: NDArray[np.int64]
+    row_group: NDArray[np.int64]
     speakers: tuple[str | None, ...]
     label_names: tuple[str, ...]
     labels: NDArray[np.float32]
@@ -111,7 +115,7 @@ class ClipTable:
     def select(self, members: NDArray[np.bool_]) -> ClipTable:
         """Only the clips for which `members (num_clips,)` is True, in the same order."""
         kept = np.flatnonzero(members)
-        arrays = ("corpus_index", "row_index", "labels", "label_mask", "duration_s")
+        arrays = ("corpus_index", "row_index", "row_group", "labels", "label_mask", "duration_s")
         return replace(
             self,
             **{name: getattr(self, name)[kept] for name in arrays},
@@ -126,8 +130,16 @@ class ClipTable:
         return replace(self, labels=np.eye(self.labels.shape[1], dtype=np.float32)[self.emotion])
 
     def waveform(self, index: int) -> NDArray[np.float32]:
-        """One clip's samples, `(num_samples,)` at the prepared 16 kHz; decoded once while `CACHE_BYTES` allows."""
-        return self._decoded.get(index, self._decode).astype(np.float32) / np.float32(32768)
+        """One clip's samples, `(num_samples,)` at the prepared 16 kHz; decoded once while `CACHE_BYTES` allows.
+
+        A streamed clip is not kept, and soon after it come others of its row group.
+
+        Raises:
+            AudioEmotionError: if a streamed clip's file cannot be read any more.
+        """
+        is_streamed = self.row_group[index] >= 0
+        samples = self._decode(index) if is_streamed else self._decoded.get(index, self._decode)
+        return samples.astype(np.float32) / np.float32(32768)
 
     def _decode(self, index: int) -> NDArray[np.int16]:
         audio = self._datasets[self.corpus_index[index]][int(self.row_index[index])]["audio"]
@@ -169,12 +181,19 @@ def find_clips(corpora: list[CorpusRecipe], split: str, rule: LabelRule = EMOTIO
     if not found:
         return None
     datasets: list[Any] = [None] * len(corpora)
-    for number, data, *_ in found:
-        datasets[number] = data.select_columns(["audio"])
+    row_group = []
+    for number, data, *_, labelled in found:
+        if isinstance(data, StreamedSplit):
+            datasets[number] = data
+            row_group.append(data.row_group[labelled])
+        else:
+            datasets[number] = data.select_columns(["audio"])
+            row_group.append(np.full(len(labelled), -1))
     return ClipTable(
         corpora=tuple(corpus.name for corpus in corpora),
         corpus_index=np.concatenate([np.full(len(labelled), number) for number, *_, labelled in found]),
         row_index=np.concatenate([labelled for *_, labelled in found]),
+        row_group=np.concatenate(row_group),
         speakers=tuple(
             f"{corpora[number].name}/{rows['speaker'][index]}" if rows["speaker"][index] is not None else None
             for number, _, rows, _, _, labelled in found
@@ -195,24 +214,38 @@ def find_clips(corpora: list[CorpusRecipe], split: str, rule: LabelRule = EMOTIO
 def read_split(corpus: CorpusRecipe, split: str, columns: Sequence[str]) -> Any | None:
     """One split of a prepared corpus as a data set whose audio is left encoded; None where it has no such split.
 
+    Of a streamed corpus the training split is a `StreamedSplit`, and of the others their own files alone are fetched.
+
     Raises:
         RecipeError: if the corpus cannot be read, or lacks one of `columns`.
     """
-    from datasets import Audio
     from datasets.exceptions import DatasetNotFoundError
 
     try:
-        data = load_prepared(corpus.path, corpus.name)
+        data = _open_split(corpus, split)
     except (DatasetNotFoundError, OSError, ValueError) as error:
         raise RecipeError(
             f"{corpus.path}: cannot read corpus {corpus.name!r}: {error}. "
             f"Write it with `audio-emotion corpora prepare {corpus.name} --source DIR --out {corpus.path}`"
         ) from error
-    if split not in data:
+    if data is None:
         return None
-    missing = {"audio", *_CLIP_COLUMNS, *columns} - set(data[split].column_names)
+    missing = {"audio", *_CLIP_COLUMNS, *columns} - set(data.column_names)
     if missing:
         raise RecipeError(
             f"{corpus.path}: corpus {corpus.name!r} lacks the columns {sorted(missing)} of the unified row"
         )
-    return data[split].cast_column("audio", Audio(decode=False))
+    return data
+
+
+def _open_split(corpus: CorpusRecipe, split: str) -> Any | None:
+    from datasets import Audio, load_dataset
+
+    if corpus.streamed_groups:
+        files = split_files(corpus.path, corpus.name).get(split)
+        if files is None or split == "train":
+            return files and StreamedSplit(files, _GROUPS_KEPT * corpus.streamed_groups)
+        data = load_dataset("parquet", data_files={split: files})
+    else:
+        data = load_prepared(corpus.path, corpus.name)
+    return data[split].cast_column("audio", Audio(decode=False)) if split in data else None

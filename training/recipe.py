@@ -78,11 +78,14 @@ class CorpusRecipe(Section):
         path: folder (or Hub repository) that `audio-emotion corpora prepare` wrote.
         name: the corpus's name there.
         weight: multiplies the corpus's share of the sampled clips.
+        streamed_groups: stream the training clips: draw from this many Parquet row groups, then go on to others
+            (`corpora prepare` writes groups of 100 clips). 0: the corpus is on the disk, or is downloaded there first.
     """
 
     path: str
     name: str
     weight: float = Field(default=1.0, gt=0)
+    streamed_groups: int = Field(default=0, ge=0)
 
 
 class SamplingRecipe(Section):

@@ -64,7 +64,8 @@ def plan_epoch(clips: ClipTable, recipe: RunRecipe, epoch: int, num_processes: i
     """Draw an epoch's items and lay them out in optimiser steps.
 
     Inside a step the items are sorted by length and cut into micro-batches of at most `loop.frames_per_batch` padded
-    frames, at least one a process.
+    frames, at least one a process. Where a corpus is streamed, the epoch falls into stretches; in each the corpus's
+    clips come from a few of its row groups, in the same share of the items as they have in the whole mix.
 
     Args:
         clips: the training clips.
@@ -77,18 +78,67 @@ def plan_epoch(clips: ClipTable, recipe: RunRecipe, epoch: int, num_processes: i
     """
     rng = np.random.default_rng((recipe.seed, epoch))
     probabilities = clip_probabilities(clips, recipe.data, recipe.sampling)
-    anchors = _systematic_draw(probabilities, recipe.sampling.items_per_epoch, rng)
-    partners = _Partners(clips)
-    items = [
-        Item(_join(int(anchor), clips, partners, recipe.shifts, rng), (recipe.seed, epoch, number))
-        for number, anchor in enumerate(anchors)
-    ]
+    stretches = _stretches(clips, probabilities, recipe, epoch)
+    items: list[Item] = []
+    for number, at_hand in enumerate(stretches, start=1):
+        count = number * recipe.sampling.items_per_epoch // len(stretches) - len(items)
+        partners = _Partners(clips, at_hand)
+        items += [
+            Item(_join(int(anchor), clips, partners, recipe.shifts, rng), (recipe.seed, epoch, len(items) + place))
+            for place, anchor in enumerate(_systematic_draw(_within(at_hand, probabilities, clips), count, rng))
+        ]
     per_step = recipe.loop.items_per_step
     num_steps = max(1, len(items) // per_step)
     return [
         _cut(items[number * per_step : (number + 1) * per_step], clips, recipe.loop.frames_per_batch, num_processes)
         for number in range(num_steps)
     ]
+
+
+def _stretches(
+    clips: ClipTable, probabilities: NDArray[np.float64], recipe: RunRecipe, epoch: int
+) -> list[NDArray[np.bool_]]:
+    """`(num_clips,)` each: the clips at hand in the stretches of an epoch; one stretch with all if none is streamed.
+
+    An epoch has so many stretches that a fetched clip is drawn about once. Each streamed corpus goes through its row
+    groups in an order of its own, from epoch to epoch, and through another one when it has come to the end.
+    """
+    streamed = clips.row_group >= 0
+    if not streamed.any():
+        return [np.ones(len(clips), dtype=bool)]
+    numbers = np.unique(clips.corpus_index[streamed])
+    groups = {number: np.unique(clips.row_group[clips.corpus_index == number]) for number in numbers}
+    at_a_time = {number: min(recipe.data[number].streamed_groups, len(groups[number])) for number in numbers}
+    fetched = sum(
+        at_a_time[number] * np.mean(clips.corpus_index == number) * len(clips) / len(groups[number])
+        for number in numbers
+    )
+    drawn = recipe.sampling.items_per_epoch * probabilities[streamed].sum()
+    num_stretches = max(1, round(drawn / fetched))
+    stretches = []
+    for stretch in range(epoch * num_stretches, (epoch + 1) * num_stretches):
+        at_hand = ~streamed
+        for number in numbers:
+            wanted = range(stretch * at_a_time[number], (stretch + 1) * at_a_time[number])
+            chosen = [_nth_group(groups[number], place, (recipe.seed, int(number))) for place in wanted]
+            at_hand |= (clips.corpus_index == number) & np.isin(clips.row_group, chosen)
+        stretches.append(at_hand)
+    return stretches
+
+
+def _nth_group(groups: NDArray[np.int64], place: int, seed: tuple[int, ...]) -> int:
+    """The row group at a place of an endless order in which every round holds each group once, shuffled."""
+    round_number, inside = divmod(place, len(groups))
+    return int(np.random.default_rng((*seed, round_number)).permutation(groups)[inside])
+
+
+def _within(at_hand: NDArray[np.bool_], probabilities: NDArray[np.float64], clips: ClipTable) -> NDArray[np.float64]:
+    """The probabilities of the clips at hand, every corpus keeping its share of the mix."""
+    kept = np.where(at_hand, probabilities, 0.0)
+    whole = np.bincount(clips.corpus_index, probabilities)
+    left = np.bincount(clips.corpus_index, kept)
+    scale = np.divide(whole, left, out=np.zeros_like(whole), where=left > 0)
+    return np.asarray(kept * scale[clips.corpus_index])
 
 
 def _systematic_draw(probabilities: NDArray[np.float64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -100,17 +150,17 @@ def _systematic_draw(probabilities: NDArray[np.float64], count: int, rng: np.ran
 
 
 class _Partners:
-    """Clips of the same speaker (of the same corpus where the speaker is unknown), by class."""
+    """The clips at hand of the same speaker (of the same corpus where the speaker is unknown), by class."""
 
-    def __init__(self, clips: ClipTable) -> None:
+    def __init__(self, clips: ClipTable, at_hand: NDArray[np.bool_]) -> None:
         emotion = clips.emotion
         self._group = [
             speaker or f"{clips.corpora[corpus]}/"
             for speaker, corpus in zip(clips.speakers, clips.corpus_index, strict=True)
         ]
         self._by_class: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-        for index, group in enumerate(self._group):
-            self._by_class[group][int(emotion[index])].append(index)
+        for index in np.flatnonzero(at_hand).tolist():
+            self._by_class[self._group[index]][int(emotion[index])].append(index)
         self._emotion = emotion
         self._neutral = clips.label_names.index("neutral") if "neutral" in clips.label_names else -1
 

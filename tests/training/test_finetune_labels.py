@@ -160,6 +160,7 @@ def test_measured_correlations_are_scipys_over_the_known_clips() -> None:
         corpora=("c",),
         corpus_index=np.zeros(40, dtype=np.int64),
         row_index=np.arange(40),
+        row_group=np.full(40, -1),
         speakers=tuple(f"s{number // 4}" for number in range(40)),
         label_names=("a", "b"),
         labels=labels,
