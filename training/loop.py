@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Iterator
@@ -11,30 +12,32 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
-from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_optimizer_state_dict, set_optimizer_state_dict
 from torch.utils.data import DataLoader
 from transformers import get_cosine_schedule_with_warmup
 
 from audio_emotion.dataset_scripts.manifest import write_atomically
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
-from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
+from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
 from audio_emotion.training.batches import TrainingBatches
 from audio_emotion.training.checkpoints import Progress, list_checkpoints, load_checkpoint, save_checkpoint
 from audio_emotion.training.data import ClipTable
 from audio_emotion.training.lora import merge_lora
 from audio_emotion.training.model_folder import written_whole
+from audio_emotion.training.moving_average import MovingAverage, put_weights, trained_weights, whole_weights
 from audio_emotion.training.objectives import Batch, TrainingObjective
 from audio_emotion.training.optimizer import parameter_groups
 from audio_emotion.training.processes import join_processes
 from audio_emotion.training.recipe import RunRecipe
 from audio_emotion.training.sampling import Step, plan_epoch
 from audio_emotion.training.validation import Assess, assess_emotions, clip_logits
+
+_WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
 class TrainingLoop:
@@ -58,6 +61,7 @@ class TrainingLoop:
         self.accelerator = Accelerator(
             mixed_precision=recipe.loop.mixed_precision, log_with=recipe.loop.log_with, project_dir=str(self.folder)
         )
+        _check_sharding(self.accelerator, recipe.loop.items_per_step)
         self.accelerator.init_trackers("audio-emotion", config={"recipe": recipe.name})
         steps_per_epoch = max(1, recipe.sampling.items_per_epoch // recipe.loop.items_per_step)
         num_steps = recipe.loop.epochs * steps_per_epoch
@@ -65,9 +69,12 @@ class TrainingLoop:
         self.scheduler = get_cosine_schedule_with_warmup(
             optimizer, int(recipe.optimizer.warmup_ratio * num_steps), num_steps
         )
+        self._assembled: EmotionWhisperForAudioClassification = copy.deepcopy(objective.model).to(
+            self.accelerator.device
+        )
         self.objective, self.optimizer = self.accelerator.prepare(objective, optimizer)
         decay = recipe.loop.ema_decay
-        self.averaged = _averaged(self._bare, decay) if decay > 0 else None
+        self.averaged = MovingAverage(self._bare, decay) if decay > 0 else None
         self.progress = Progress()
         self.console = Console(stderr=True, quiet=not self.accelerator.is_main_process)
 
@@ -77,11 +84,12 @@ class TrainingLoop:
         if not checkpoints:
             return
         self.progress, weights, state = load_checkpoint(checkpoints[-1])
-        _load_trained(self._bare, _with_prefix(weights, "current."))
+        put_weights(_with_prefix(weights, "current."), trained_weights(self._bare))
         if self.averaged is not None:
-            _load_trained(self.averaged.module, _with_prefix(weights, "averaged."))
-            self.averaged.n_averaged.fill_(self.progress.total_steps)
-        self.optimizer.load_state_dict(state["optimizer"])
+            put_weights(_with_prefix(weights, "averaged."), self.averaged.weights)
+        set_optimizer_state_dict(
+            self.objective, self.optimizer.optimizer, optim_state_dict=state["optimizer"], options=_WHOLE
+        )
         self.scheduler.load_state_dict(state["scheduler"])
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(state["scaler"])
@@ -172,7 +180,7 @@ class TrainingLoop:
         self.scheduler.step()
         self.optimizer.zero_grad()
         if self.averaged is not None:
-            self.averaged.update_parameters(self._bare)
+            self.averaged.update(self._bare, is_first=self.progress.total_steps == 0)
         return means
 
     def _step_seed(self) -> int:
@@ -197,13 +205,17 @@ class TrainingLoop:
         self.accelerator.wait_for_everyone()
 
     def _save(self) -> None:
+        kept = {"current.": trained_weights(self._bare)}
+        if self.averaged is not None:
+            kept["averaged."] = self.averaged.weights
+        weights = {prefix + name: tensor for prefix, found in kept.items() for name, tensor in whole_weights(found)}
+        state: dict[str, Any] = {
+            "optimizer": get_optimizer_state_dict(self.objective, self.optimizer.optimizer, options=_WHOLE),
+            "scheduler": self.scheduler.state_dict(),
+        }
+        if self.accelerator.scaler is not None:
+            state["scaler"] = self.accelerator.scaler.state_dict()
         if self.accelerator.is_main_process:
-            weights = {f"current.{name}": tensor for name, tensor in _trained(self._bare).items()}
-            if self.averaged is not None:
-                weights |= {f"averaged.{name}": tensor for name, tensor in _trained(self.averaged.module).items()}
-            state: dict[str, Any] = {"optimizer": self.optimizer.state_dict(), "scheduler": self.scheduler.state_dict()}
-            if self.accelerator.scaler is not None:
-                state["scaler"] = self.accelerator.scaler.state_dict()
             save_checkpoint(self.folder / "checkpoints", self.progress, weights, state)
         self.accelerator.wait_for_everyone()
 
@@ -239,10 +251,15 @@ class TrainingLoop:
 
     @property
     def model(self) -> EmotionWhisperForAudioClassification:
-        """The model that is validated and shipped: the averaged weights where there are any."""
-        objective: Any = self._bare if self.averaged is None else self.averaged.module
-        model: EmotionWhisperForAudioClassification = objective.model
-        return model
+        """The model that is validated and shipped: the averaged weights where there are any.
+
+        Whole on every process, whatever a process holds of the model that is trained.
+        """
+        weights = trained_weights(self._bare) if self.averaged is None else self.averaged.weights
+        of_model = {name: tensor for name, tensor in weights.items() if name.startswith("model.")}
+        trained = {name.removeprefix("model."): tensor for name, tensor in whole_weights(of_model)}
+        put_weights(trained, trained_weights(self._assembled))
+        return self._assembled
 
     def _bar(self) -> ProgressBar:
         columns = (
@@ -255,33 +272,25 @@ class TrainingLoop:
         return ProgressBar(*columns, console=self.console, disable=not self.accelerator.is_main_process)
 
 
+def _check_sharding(accelerator: Accelerator, items_per_step: int) -> None:
+    """Refuse sharded weights where the processes would wait for each other for ever, or could not put them together."""
+    if accelerator.distributed_type is not DistributedType.FSDP:
+        return
+    if not accelerator.is_fsdp2:
+        raise RecipeError("sharded training needs FSDP2: give accelerate `--fsdp_version 2`")
+    if items_per_step % accelerator.num_processes:
+        raise RecipeError(
+            f"loop.items_per_step is {items_per_step}: with sharded weights it must be a multiple of the "
+            f"{accelerator.num_processes} processes, which take equally many micro-batches"
+        )
+
+
 def _step_of(line: str) -> float:
     """The step of a line of the log; infinity where it is not whole."""
     try:
         return float(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
         return float("inf")
-
-
-def _averaged(objective: TrainingObjective, decay: float) -> AveragedModel:
-    return AveragedModel(objective, multi_avg_fn=get_ema_multi_avg_fn(decay))
-
-
-def _trained(module: nn.Module) -> dict[str, torch.Tensor]:
-    """What training changes: a checkpoint leaves out the frozen weights, which come with the base model."""
-    return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad} | dict(
-        module.named_buffers()
-    )
-
-
-def _load_trained(module: nn.Module, weights: dict[str, torch.Tensor]) -> None:
-    missing = _trained(module).keys() - weights.keys()
-    if missing:
-        raise AudioEmotionError(
-            f"the checkpoint lacks {sorted(missing)[:3]} ({len(missing)} weights in all): it is of another recipe; "
-            "resume with the recipe.yaml of its run"
-        )
-    module.load_state_dict(weights, strict=False)
 
 
 def _with_prefix(weights: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -64,14 +64,14 @@ def plan_epoch(clips: ClipTable, recipe: RunRecipe, epoch: int, num_processes: i
     """Draw an epoch's items and lay them out in optimiser steps.
 
     Inside a step the items are sorted by length and cut into micro-batches of at most `loop.frames_per_batch` padded
-    frames, at least one a process. Where a corpus is streamed, the epoch falls into stretches; in each the corpus's
+    frames, as many for every process. Where a corpus is streamed, the epoch falls into stretches; in each the corpus's
     clips come from a few of its row groups, in the same share of the items as they have in the whole mix.
 
     Args:
         clips: the training clips.
         recipe: sampling, shifts, batch sizes and seed.
         epoch: counted from 0.
-        num_processes: least number of micro-batches in a step.
+        num_processes: a step's micro-batches are a multiple of it, as far as there are items for that.
 
     Returns:
         The steps of the epoch; the last, incomplete one is left out unless it is the only one.
@@ -198,8 +198,10 @@ def _cut(items: list[Item], clips: ClipTable, frames_per_batch: int, num_process
         if batches[-1] and (len(batches[-1]) + 1) * frames[item] > frames_per_batch:
             batches.append([])
         batches[-1].append(item)
-    while len(batches) < num_processes and len(batches[0]) > 1:
+    while len(batches) % num_processes:
         largest = max(range(len(batches)), key=lambda number: len(batches[number]))
+        if len(batches[largest]) == 1:
+            break
         half = len(batches[largest]) // 2
         batches[largest : largest + 1] = [batches[largest][:half], batches[largest][half:]]
     return tuple(tuple(batch) for batch in batches)

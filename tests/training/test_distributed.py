@@ -1,7 +1,10 @@
-"""Two processes take the gradient that one process takes on the same step."""
+"""Two processes take the gradient that one process takes on the same step, with replicated and with sharded weights."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -51,32 +54,97 @@ def gradients(launcher: list[str], recipe: Path, worker: Path, out: Path, count:
     return torch.load(out, weights_only=True)
 
 
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+PROGRAM = """
+from audio_emotion.cli import app
+app()
+"""
+SHARDED = """
+from accelerate import DistributedType, PartialState
+from audio_emotion.cli import app
+from audio_emotion.training.processes import join_processes
+
+join_processes()
+PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU  # torch shards on a CPU, Accelerate does not
+app()
+"""
+FSDP = {  # what `accelerate launch --use_fsdp` sets
+    "ACCELERATE_USE_FSDP": "true",
+    "FSDP_VERSION": "2",
+    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+    "FSDP_TRANSFORMER_CLS_TO_WRAP": "WhisperEncoderLayer",
+}
+
+
+def whole_run(
+    recipe: Recipe, folder: Path, launcher: list[str], program: str, environment: dict[str, str], cut_at: int | None
+) -> dict[str, torch.Tensor]:
+    """The best weights of a run by the command; one process goes on if it is killed at step `cut_at`."""
+    recipe = recipe.model_copy(update={"output_dir": str(folder / "run")})
+    folder.mkdir()
+    save_recipe(recipe, folder / "recipe.yaml")
+    (folder / "program.py").write_text(program)
+    command = [sys.executable, *launcher, str(folder / "program.py"), "train", "--config", str(folder / "recipe.yaml")]
+    if cut_at is not None:
+        kill_at(folder / "run" / "checkpoints" / f"step-{cut_at:08}", command, environment)
+        command, environment = [sys.executable, *command[-4:]], {}
+        (folder / "program.py").write_text(PROGRAM)
+    for attempt in range(2):  # gloo now and then hangs at exit: it is tried again, from the checkpoint
+        resume = ["--resume"] if attempt or cut_at is not None else []
+        try:
+            subprocess.run([*command, *resume], env=os.environ | environment, check=True, timeout=300)
+            break
+        except subprocess.TimeoutExpired:
+            if attempt == 1:
+                raise
+    assert (folder / "run" / "final" / "calibration.json").exists()
+    return load_file(folder / "run" / "best" / "model.safetensors")
+
+
+def kill_at(checkpoint: Path, command: list[str], environment: dict[str, str]) -> None:
+    process = subprocess.Popen(command, env=os.environ | environment, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 300
+        while not checkpoint.exists():
+            assert process.poll() is None, "the run ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_a_run_of_two_processes_ends_in_the_weights_of_one(recipe: Recipe, tmp_path: Path) -> None:
+@pytest.mark.timeout(1800)
+def test_runs_of_two_processes_end_in_the_weights_of_one(recipe: Recipe, tmp_path: Path) -> None:
     raw = recipe.model_dump()
     raw["model"]["final_dropout"] = 0.0  # each process draws its own
     raw["optimizer"] |= {"learning_rate": 1e-4, "head_learning_rate": 1e-3}
     raw["loop"] |= {"frames_per_batch": 120, "validate_every": 12}
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    weights = {}
-    for name, launcher in (("one", []), ("two", torchrun)):
-        raw["output_dir"] = str(tmp_path / name)
-        save_recipe(Recipe.model_validate(raw), tmp_path / f"{name}.yaml")
-        program = tmp_path / "program.py"
-        program.write_text("from audio_emotion.cli import app\napp()\n")
-        command = [sys.executable, *launcher, str(program), "train", "--config", str(tmp_path / f"{name}.yaml")]
-        for attempt in range(2):  # as above: a hang at exit is tried again, from the checkpoint
-            try:
-                subprocess.run([*command, *(["--resume"] if attempt else [])], check=True, timeout=300)
-                break
-            except subprocess.TimeoutExpired:
-                if attempt == 1:
-                    raise
-        weights[name] = load_file(tmp_path / name / "best" / "model.safetensors")
-        assert (tmp_path / name / "final" / "calibration.json").exists()
-    for name, tensor in weights["one"].items():
-        assert torch.allclose(tensor, weights["two"][name], atol=1e-4), name
+    recipe = Recipe.model_validate(raw)
+    one = whole_run(recipe, tmp_path / "one", [], PROGRAM, {}, None)
+    two = {
+        "replicated": whole_run(recipe, tmp_path / "replicated", TORCHRUN, PROGRAM, {}, None),
+        "sharded": whole_run(recipe, tmp_path / "sharded", TORCHRUN, SHARDED, FSDP, None),
+        "sharded, then one process": whole_run(recipe, tmp_path / "resumed", TORCHRUN, SHARDED, FSDP, 4),
+    }
+    for how, weights in two.items():
+        assert weights.keys() == one.keys()
+        for name, tensor in one.items():
+            assert torch.allclose(tensor, weights[name], atol=1e-4), (how, name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_sharded_steps_must_fall_evenly_to_the_processes(recipe: Recipe, tmp_path: Path) -> None:
+    raw = recipe.model_dump()
+    raw["loop"]["items_per_step"] = 7
+    save_recipe(Recipe.model_validate(raw), tmp_path / "recipe.yaml")
+    (tmp_path / "program.py").write_text(SHARDED)
+    command = [sys.executable, *TORCHRUN, str(tmp_path / "program.py"), "train", "--config", tmp_path / "recipe.yaml"]
+    ended = subprocess.run(command, env=os.environ | FSDP, capture_output=True, text=True, timeout=200, check=False)
+    assert ended.returncode
+    assert "a multiple of the 2 processes" in " ".join(ended.stderr.split())
 
 
 @pytest.mark.slow
@@ -90,8 +158,7 @@ def test_two_processes_take_the_gradient_of_one(recipe: Recipe, tmp_path: Path) 
     worker = tmp_path / "worker.py"
     worker.write_text(WORKER)
     one = gradients([sys.executable], tmp_path / "recipe.yaml", worker, tmp_path / "one.pt", 1)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    two = gradients(torchrun, tmp_path / "recipe.yaml", worker, tmp_path / "two.pt", 2)
+    two = gradients([sys.executable, *TORCHRUN], tmp_path / "recipe.yaml", worker, tmp_path / "two.pt", 2)
     assert one.keys() == two.keys()
     for name, gradient in one.items():
         if gradient is not None:
