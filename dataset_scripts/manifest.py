@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
 
 from audio_emotion.dataset_scripts.corpus import CorpusInfo
 from audio_emotion.dataset_scripts.reader import CorpusReader
@@ -18,7 +19,8 @@ from audio_emotion.dataset_scripts.schema import EMOTIONS
 
 MANIFEST_NAME = "manifest.json"
 _SPLITS = ("train", "validation", "test")
-_SHARD = re.compile(rf"({'|'.join(_SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
+_ShardName = Annotated[str, Field(pattern=rf"^({'|'.join(_SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet$")]
+_Shares = Annotated[list[float], Field(min_length=len(EMOTIONS), max_length=len(EMOTIONS))]
 
 
 @dataclass
@@ -46,7 +48,7 @@ class Summary:
     labels: Counter[str] = field(default_factory=Counter)
     label_sources: Counter[str] = field(default_factory=Counter)
     languages: Counter[str] = field(default_factory=Counter)
-    distribution_sum: list[float] = field(default_factory=lambda: [0.0] * len(EMOTIONS))
+    distribution_sum: _Shares = field(default_factory=lambda: [0.0] * len(EMOTIONS))
     bad_audio: list[tuple[str, str]] = field(default_factory=list)
 
     def add_row(self, row: Mapping[str, Any]) -> None:
@@ -82,20 +84,6 @@ class Summary:
             name: dict(sorted(getattr(self, name).items())) for name in ("labels", "label_sources", "languages")
         }
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Summary:
-        """Undo `to_json`."""
-        return cls(
-            **{
-                **values,
-                "speakers": set(values["speakers"]),
-                "labels": Counter(values["labels"]),
-                "label_sources": Counter(values["label_sources"]),
-                "languages": Counter(values["languages"]),
-                "bad_audio": [(where, reason) for where, reason in values["bad_audio"]],
-            }
-        )
-
 
 @dataclass
 class Manifest:
@@ -116,7 +104,7 @@ class Manifest:
     info: CorpusInfo
     label_table: dict[str, str]
     expressible: list[str]
-    shards: dict[str, Summary] = field(default_factory=dict)
+    shards: dict[_ShardName, Summary] = field(default_factory=dict)
     complete: bool = False
 
     @classmethod
@@ -143,18 +131,8 @@ class Manifest:
         """Read the manifest of a folder; None where there is none, or one that this version did not write."""
         try:
             values = json.loads((folder / MANIFEST_NAME).read_text(encoding="utf-8"))
-            if not all(_SHARD.fullmatch(name) for name in values["shards"]):
-                return None
-            return cls(
-                folder,
-                values["fingerprint"],
-                CorpusInfo(**values["info"]),
-                values["label_table"],
-                values["expressible"],
-                {name: Summary.from_json(summary) for name, summary in values["shards"].items()},
-                values["complete"],
-            )
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return TypeAdapter(cls).validate_python({**values, "folder": folder})
+        except (OSError, ValueError, TypeError, RecursionError):  # what does not validate is a ValueError
             return None
 
     def save(self) -> None:

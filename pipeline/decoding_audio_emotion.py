@@ -276,12 +276,14 @@ def _open_container(
         raise AudioDecodingError(f"{name} cannot be read: no decoder is installed. Run `pip install soundfile`.")
     reason = "soundfile is not installed"
     if soundfile is not None:
+        opened = _native(file) if isinstance(file, str) else _CallbackFile(file, name)
         try:
-            sound = stack.enter_context(soundfile.SoundFile(_native(file)))
+            sound = stack.enter_context(soundfile.SoundFile(opened))
             check_claims(name, sound.samplerate, sound.channels)
-            blocks = _soundfile_blocks(sound, block_s, name)
+            blocks = _soundfile_blocks(sound, block_s, name, opened)
             return sound.samplerate, believable(blocks, sound.samplerate, num_bytes, name)
         except (soundfile.SoundFileError, TypeError) as error:  # TypeError: a headerless .raw file
+            _check_reads(opened)
             reason = str(error).strip().rstrip(".")
     if av is not None:
         try:
@@ -292,9 +294,41 @@ def _open_container(
     raise AudioDecodingError(f"{name} cannot be read as audio ({reason}). {READABLE}.")
 
 
-def _native(file: Any) -> Any:
+class _CallbackFile:
+    """A file object for libsndfile, whose callbacks take no exception: the first of a read is kept, to be raised after.
+
+    A broken file may send it in front of the start, where no file object goes: the position then stays.
+    """
+
+    def __init__(self, file: Any, name: str) -> None:
+        self._file = file
+        self.name = name
+        self.error: Exception | None = None
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> None:
+        with contextlib.suppress(ValueError, OSError):
+            self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def read(self, num_bytes: int) -> bytes:
+        try:
+            return bytes(self._file.read(num_bytes))
+        except Exception as error:  # a stream fails as it likes
+            self.error = self.error or error
+            return b""
+
+
+def _check_reads(opened: Any) -> None:
+    """Raise what the file object has met, if it is one."""
+    if isinstance(opened, _CallbackFile) and opened.error is not None:
+        raise AudioDecodingError(f"{opened.name} cannot be read: {opened.error}.") from opened.error
+
+
+def _native(path: str) -> str | bytes:
     """A path as the system has it: on Linux a name is bytes, and they need be no text."""
-    return os.fsencode(file) if isinstance(file, str) and os.name == "posix" else file
+    return os.fsencode(path) if os.name == "posix" else path
 
 
 def _num_bytes(file: Any) -> int:
@@ -311,8 +345,9 @@ def _num_bytes(file: Any) -> int:
     return int(num_bytes)
 
 
-def _soundfile_blocks(sound: Any, block_s: float, name: str) -> Iterator[np.ndarray]:
+def _soundfile_blocks(sound: Any, block_s: float, name: str, opened: Any) -> Iterator[np.ndarray]:
     """Blocks of an open sound file; a file that ends before its header says so is an error, never a silent cut."""
+    _check_reads(opened)
     if _num_missing_from_wav(sound) > TOLERATED_LOSS_S * sound.samplerate:
         raise AudioDecodingError(_damaged(name, sound.frames, sound, "the file ends early"))
     num_samples = max(1, min(round(block_s * sound.samplerate), MAX_BLOCK_VALUES // sound.channels))
@@ -321,7 +356,9 @@ def _soundfile_blocks(sound: Any, block_s: float, name: str) -> Iterator[np.ndar
         try:
             block = sound.read(num_samples, dtype="float32", always_2d=True)
         except soundfile.SoundFileError as error:
+            _check_reads(opened)
             raise AudioDecodingError(_damaged(name, num_read, sound, str(error))) from error
+        _check_reads(opened)
         if len(block) == 0:
             break
         num_read += len(block)

@@ -9,6 +9,8 @@ from fuzz_doors import DOORS, Door
 from fuzz_mutation import mutated
 from fuzz_run import knock_once, watch
 
+pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+
 CORPUS = Path(__file__).parent / "fuzz_corpus"
 KEPT = sorted(path for path in CORPUS.rglob("*") if path.is_file())
 CASES = 10_000

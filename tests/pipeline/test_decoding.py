@@ -299,6 +299,20 @@ class TestBadAudio:
     def test_mapping_without_audio(self) -> None:
         self.fails({"text": "hello", "path": None}, r"\['path', 'text'\], none of which holds audio")
 
+    @pytest.mark.parametrize("readable", [0, 20_000])
+    def test_a_file_object_that_fails(self, tmp_path: Path, speech: Any, readable: int) -> None:
+        """Neither silently cut nor a traceback out of a callback."""
+
+        class Unplugged(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                if self.tell() >= readable:
+                    raise OSError("the disk was unplugged")
+                return super().read(size)
+
+        file = Unplugged(write(tmp_path / "call.wav", speech(2.0, 16_000), 16_000).read_bytes())
+        with pytest.raises(AudioDecodingError, match=r"the audio file object cannot be read: the disk was unplugged"):
+            decode_audio(file)
+
     def test_text_file_object(self, tmp_path: Path) -> None:
         (tmp_path / "a.wav").write_text("x")
         with (tmp_path / "a.wav").open() as file:

@@ -205,12 +205,15 @@ class RecordFile:
         return {line.split()[1] for line in lines}
 
     def _name_of(self, record: Any, where: str) -> str:
-        if not isinstance(record, dict) or not isinstance(record.get("file"), str) or "chunks" not in record:
+        name, chunks = (record.get("file"), record.get("chunks")) if isinstance(record, dict) else (None, None)
+        if not isinstance(name, str) or not isinstance(chunks, list):
             raise self._foreign(f"{where} has no 'file' and 'chunks'")
-        scores = next((chunk["scores"] for chunk in record["chunks"] if chunk.get("scores")), None)
-        if scores is not None:
-            self.labels = list(scores)
-        return str(record["file"])
+        for chunk in chunks:
+            scores = chunk.get("scores") if isinstance(chunk, dict) else None
+            if isinstance(scores, dict):
+                self.labels = list(scores)
+                break
+        return name
 
     def _rewrite(self, text: str) -> None:
         if self.path is not None:
