@@ -4,9 +4,11 @@ Usage: python examples/onnx_without_torch.py FOLDER [RECORDING]   (FOLDER: what 
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is imported
 import numpy as np
 import onnxruntime
 import soundfile as sf

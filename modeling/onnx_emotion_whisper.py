@@ -1,6 +1,7 @@
 """The model as an ONNX graph in onnxruntime: what a folder that holds `model.onnx` becomes, in the model's place."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,17 +12,27 @@ from transformers.utils import cached_file
 
 from .configuration_emotion_whisper import ENCODER_STRIDE, EmotionWhisperConfig
 
-try:
-    import onnxruntime
-except ImportError:
-    onnxruntime = None
-
 ONNX_NAME = "model.onnx"
 """The graph's file in a model folder."""
 WEIGHTS_NAME = "model.onnx.data"
 """Where the weights lie when they are too large for the graph's own file (2 GB)."""
 
 _DOWNLOAD_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
+
+
+def load_onnxruntime() -> Any:
+    """The package, which from 1.29 on reports to its makers unless the environment says no before it is loaded.
+
+    Returns:
+        The module `onnxruntime`. What is set in `ORT_DISABLE_TELEMETRY` stays.
+
+    Raises:
+        ImportError: It is not installed.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
 
 
 class OnnxEmotionWhisper:
@@ -46,8 +57,10 @@ class OnnxEmotionWhisper:
     training = False
 
     def __init__(self, path: str | Path, config: EmotionWhisperConfig, make_output: Callable[..., Any]) -> None:
-        if onnxruntime is None:
-            raise ValueError(f"{path} runs in onnxruntime, which is not installed: pip install onnxruntime")
+        try:
+            self._onnxruntime = load_onnxruntime()
+        except ImportError as error:
+            raise ValueError(f"{path} runs in onnxruntime, which is not installed: pip install onnxruntime") from error
         self.path = Path(path)
         self.config = config
         self._make_output = make_output
@@ -83,10 +96,10 @@ class OnnxEmotionWhisper:
         """The `onnxruntime.InferenceSession`, with torch's present number of threads."""
         if self._session is None or self._num_threads != torch.get_num_threads():
             self._num_threads = torch.get_num_threads()
-            options = onnxruntime.SessionOptions()
+            options = self._onnxruntime.SessionOptions()
             options.intra_op_num_threads = self._num_threads
             try:
-                self._session = onnxruntime.InferenceSession(
+                self._session = self._onnxruntime.InferenceSession(
                     str(self.path), options, providers=["CPUExecutionProvider"]
                 )
             except Exception as error:  # onnxruntime's own classes, which derive from nothing more exact

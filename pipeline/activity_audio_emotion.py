@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Real
 from typing import Any
 
@@ -97,6 +98,7 @@ def _silero() -> Any:
     """The library; importing it sets torch to one thread, which is undone."""
     num_threads = torch.get_num_threads()
     try:
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else onnxruntime, from 1.29 on, reports to its makers
         import onnxruntime  # noqa: F401  # what runs it, and an extra of silero-vad
         import silero_vad
         from silero_vad import sequence_vad  # noqa: F401  # since 6.2.2

@@ -18,7 +18,7 @@ from audio_emotion.modeling.feature_extraction_emotion_whisper import (
     EmotionWhisperFeatureExtractor,
 )
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
-from audio_emotion.modeling.onnx_emotion_whisper import ONNX_NAME, OnnxEmotionWhisper
+from audio_emotion.modeling.onnx_emotion_whisper import ONNX_NAME, OnnxEmotionWhisper, load_onnxruntime
 from audio_emotion.pipeline.decoding_audio_emotion import decode_audio
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 from audio_emotion.training.model_folder import written_whole
@@ -183,8 +183,9 @@ def read_calibration(
 def _check_packages() -> None:
     try:
         import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
+
+        load_onnxruntime()
     except ImportError as error:
         raise AudioEmotionError(f"export needs {error.name}, which is not installed: {INSTALL}") from error
 

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from audio_emotion.modeling.onnx_emotion_whisper import load_onnxruntime
+
 FloatArray = npt.NDArray[np.float32]
 Features = dict[str, npt.NDArray[Any]]
 
@@ -173,9 +175,9 @@ def frame_logits(graph: Any, clips: Sequence[Features]) -> FloatArray:
         graph: A `onnx.ModelProto` or the path of one.
         clips: Features of one clip each.
     """
-    import onnxruntime
     import torch
 
+    onnxruntime = load_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     source = str(graph) if isinstance(graph, Path) else graph.SerializeToString()

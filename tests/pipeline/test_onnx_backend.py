@@ -13,7 +13,6 @@ import torch
 from transformers import AutoModelForAudioClassification, pipeline
 
 from audio_emotion import AudioEmotionError, AudioEmotionPipeline
-from audio_emotion.modeling import onnx_emotion_whisper
 from audio_emotion.modeling.onnx_emotion_whisper import OnnxEmotionWhisper
 
 pytestmark = pytest.mark.timeout(300)  # tracing a graph takes seconds, and minutes on a busy machine
@@ -116,7 +115,7 @@ class TestWhatCannotBe:
             make(str(tiny_onnx_dir), backend="onnx", device="cuda")
 
     def test_no_onnxruntime(self, make: Any, tiny_onnx_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(onnx_emotion_whisper, "onnxruntime", None)
+        monkeypatch.setitem(sys.modules, "onnxruntime", None)
         with pytest.raises(ValueError, match="not installed: pip install onnxruntime"):
             make(str(tiny_onnx_dir))
 
