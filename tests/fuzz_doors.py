@@ -202,6 +202,40 @@ def _manifest(folder: Path) -> list[bytes]:
     return [(folder / MANIFEST_NAME).read_bytes()]
 
 
+def _streamed_corpus(_: Path) -> list[bytes]:
+    import pyarrow.parquet as pq
+    from datasets import Dataset
+
+    from audio_emotion.dataset_scripts.schema import COLUMNS, EMOTIONS, corpus_features
+
+    mask = [emotion in ("anger", "neutral") for emotion in EMOTIONS]
+    row = dict.fromkeys(COLUMNS) | {
+        "audio": {"bytes": _one_second().flac, "path": "01.flac"},
+        "speaker": "s1",
+        "language": "en",
+        "distribution": [0.5 * inside for inside in mask],
+        "label_mask": mask,
+        "duration_s": 1.0,
+    }
+    buffer = io.BytesIO()
+    pq.write_table(Dataset.from_list([row, row], features=corpus_features()).data.table, buffer, row_group_size=1)
+    return [buffer.getvalue()]
+
+
+def _stream_corpus(content: bytes, folder: Path) -> None:
+    from audio_emotion.training.data import find_clips
+    from audio_emotion.training.recipe import CorpusRecipe
+
+    (folder / "README.md").write_text(
+        "---\nconfigs:\n- config_name: voices\n  data_files:\n  - {split: train, path: train.parquet}\n---\n"
+    )
+    (folder / "train.parquet").write_bytes(content)
+    clips = find_clips([CorpusRecipe(path=str(folder), name="voices", streamed_groups=1)], "train")
+    for index in range(min(len(clips or ()), 4)):
+        assert clips is not None
+        clips.waveform(index)
+
+
 # ------------------------------------------------------------------------------------------------- recipes and settings
 
 
@@ -504,6 +538,7 @@ def _all_doors() -> dict[str, Door]:
         "turns-json": Door(lambda _: [SEGMENTS], _check_segments, weight=3),
         **{f"corpus-{folder.name}": _corpus(folder.name) for folder in sorted(LABEL_SAMPLES.iterdir())},
         "corpus-manifest": Door(_manifest, _load_manifest),
+        "corpus-streamed": Door(_streamed_corpus, _stream_corpus),
         "recipe-train": Door(_recipe_seeds("base.yaml", "continued.yaml"), _read_recipe("train"), weight=2),
         "recipe-finetune": Door(_recipe_seeds("hume_prosody.yaml"), _read_recipe("finetune"), weight=2),
         "recipe-set": Door(lambda _: [OVERRIDES], _override_recipe, weight=2),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from audio_emotion.dataset_scripts.prepared import load_prepared, split_files
 from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
-from audio_emotion.pipeline.errors_audio_emotion import RecipeError
+from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
 from audio_emotion.training.recipe import CorpusRecipe
 from audio_emotion.training.streaming import StreamedSplit
 
@@ -135,15 +135,22 @@ class ClipTable:
         A streamed clip is not kept, and soon after it come others of its row group.
 
         Raises:
-            AudioEmotionError: if a streamed clip's file cannot be read any more.
+            AudioEmotionError: if the clip is no audio, or a streamed one's file cannot be read any more.
         """
         is_streamed = self.row_group[index] >= 0
         samples = self._decode(index) if is_streamed else self._decoded.get(index, self._decode)
         return samples.astype(np.float32) / np.float32(32768)
 
     def _decode(self, index: int) -> NDArray[np.int16]:
-        audio = self._datasets[self.corpus_index[index]][int(self.row_index[index])]["audio"]
-        samples: NDArray[np.int16] = soundfile.read(io.BytesIO(audio["bytes"]), dtype="int16")[0]
+        corpus, row = self.corpus_index[index], int(self.row_index[index])
+        audio = self._datasets[corpus][row]["audio"]
+        try:
+            samples: NDArray[np.int16] = soundfile.read(io.BytesIO(audio["bytes"]), dtype="int16")[0]
+        except (soundfile.SoundFileError, TypeError, KeyError) as error:  # TypeError: there is none
+            raise AudioEmotionError(
+                f"{self.corpora[corpus]}, row {row}: the audio cannot be decoded ({error}). Look for broken clips with "
+                "`audio-emotion corpora check`, or prepare the corpus anew"
+            ) from error
         return samples
 
 
@@ -173,10 +180,9 @@ def find_clips(corpora: list[CorpusRecipe], split: str, rule: LabelRule = EMOTIO
         data = read_split(corpus, split, rule.columns)
         if data is None or not len(data):
             continue
-        labels, label_mask = rule.read(data.select_columns(list(rule.columns)))
+        labels, label_mask, rows = _read_columns(corpus, data, rule)
         labelled = np.flatnonzero(label_mask.any(axis=1))
         if len(labelled):
-            rows = data.select_columns(list(_CLIP_COLUMNS)).with_format("numpy")[:]
             found.append((number, data, rows, labels[labelled], label_mask[labelled], labelled))
     if not found:
         return None
@@ -202,13 +208,35 @@ def find_clips(corpora: list[CorpusRecipe], split: str, rule: LabelRule = EMOTIO
         label_names=rule.names,
         labels=np.concatenate([labels for _, _, _, labels, _, _ in found]),
         label_mask=np.concatenate([label_mask for *_, label_mask, _ in found]),
-        duration_s=np.concatenate(
-            [np.asarray(rows["duration_s"], dtype=np.float64)[labelled] for _, _, rows, _, _, labelled in found]
-        ),
+        duration_s=np.concatenate([rows["duration_s"][labelled] for _, _, rows, _, _, labelled in found]),
         languages=tuple(str(rows["language"][index]) for _, _, rows, _, _, labelled in found for index in labelled),
         _datasets=tuple(datasets),
         _decoded=_DecodedClips(CACHE_BYTES),
     )
+
+
+def _read_columns(
+    corpus: CorpusRecipe, data: Any, rule: LabelRule
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], dict[str, Any]]:
+    """Labels and their mask, `(num_rows, num_labels)` each, and the `_CLIP_COLUMNS`.
+
+    Raises:
+        RecipeError: if they are not those of the unified row.
+    """
+    try:
+        labels, label_mask = rule.read(data.select_columns(list(rule.columns)))
+        rows = data.select_columns(list(_CLIP_COLUMNS)).with_format("numpy")[:]
+        rows["duration_s"] = np.asarray(rows["duration_s"], dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise RecipeError(
+            f"{corpus.path}: corpus {corpus.name!r} has other columns than the unified row: {error}"
+        ) from error
+    shape = (len(data), len(rule.names))
+    if labels.shape != shape or label_mask.shape != shape or not np.isfinite(labels).all():
+        raise RecipeError(f"{corpus.path}: the labels of corpus {corpus.name!r} are no {len(rule.names)} numbers a row")
+    if not ((rows["duration_s"] > 0) & (rows["duration_s"] < np.inf)).all():
+        raise RecipeError(f"{corpus.path}: corpus {corpus.name!r} has clips whose duration_s is no length")
+    return labels, label_mask, rows
 
 
 def read_split(corpus: CorpusRecipe, split: str, columns: Sequence[str]) -> Any | None:
@@ -219,11 +247,11 @@ def read_split(corpus: CorpusRecipe, split: str, columns: Sequence[str]) -> Any 
     Raises:
         RecipeError: if the corpus cannot be read, or lacks one of `columns`.
     """
-    from datasets.exceptions import DatasetNotFoundError
+    from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
 
     try:
         data = _open_split(corpus, split)
-    except (DatasetNotFoundError, OSError, ValueError) as error:
+    except (DatasetNotFoundError, DatasetGenerationError, OSError, ValueError, TypeError) as error:
         raise RecipeError(
             f"{corpus.path}: cannot read corpus {corpus.name!r}: {error}. "
             f"Write it with `audio-emotion corpora prepare {corpus.name} --source DIR --out {corpus.path}`"

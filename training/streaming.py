@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from httpx2 import HTTPError
 from numpy.typing import NDArray
 
+from audio_emotion.dataset_scripts.schema import corpus_features
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
 
 Answer = TypeVar("Answer")
@@ -55,13 +56,20 @@ class StreamedSplit:
         return len(self.row_group)
 
     def select_columns(self, names: Sequence[str]) -> Any:
-        """A `datasets.Dataset` of small columns, read from every file; audio is not among what this is for."""
-        from datasets import Dataset, concatenate_datasets
+        """A `datasets.Dataset` of small columns of the unified row, read from every file.
 
-        def read(table: pq.ParquetFile) -> Dataset:
-            return Dataset(table.read(columns=list(names)))
+        Raises:
+            RecipeError: if a file cannot be read, or holds other types; what it says of them is not heeded.
+        """
+        from datasets import Dataset, Features
 
-        return concatenate_datasets([self._open(file, read, RecipeError) for file in self._files])
+        row = corpus_features()
+        features = Features({name: row[name] for name in names})
+
+        def read(table: pq.ParquetFile) -> pa.Table:
+            return table.read(columns=list(names)).select(list(names)).cast(features.arrow_schema)
+
+        return Dataset(pa.concat_tables([self._open(file, read, RecipeError) for file in self._files]))
 
     def __getitem__(self, row: int) -> dict[str, Any]:
         """The encoded audio of one row, as `{"audio": {"bytes", "path"}}`.
@@ -99,7 +107,7 @@ class StreamedSplit:
         try:
             with fsspec.open(path, "rb") as opened:
                 return read(pq.ParquetFile(opened, metadata=metadata, pre_buffer=True))
-        except (OSError, ValueError, HTTPError, pa.ArrowException) as error:
+        except (OSError, ValueError, TypeError, KeyError, HTTPError, pa.ArrowException) as error:
             raise raised(
                 f"{path} cannot be read as Parquet: {error}. Run again (a run goes on with --resume)"
             ) from error
