@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import select
 import shutil
@@ -54,7 +55,7 @@ def main() -> int:
     share = arguments.cases / sum(door.weight for door in doors.values())
     num_cases, num_fallen = 0, 0
     for name, door in doors.items():
-        count = max(1, round(share * door.weight))
+        count = math.ceil(share * door.weight)
         began = time.monotonic()
         fallen = watch(name, arguments.first, arguments.first + count, arguments.keep)
         num_cases, num_fallen = num_cases + count, num_fallen + len(fallen)
