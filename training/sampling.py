@@ -109,10 +109,7 @@ def _stretches(
     numbers = np.unique(clips.corpus_index[streamed])
     groups = {number: np.unique(clips.row_group[clips.corpus_index == number]) for number in numbers}
     at_a_time = {number: min(recipe.data[number].streamed_groups, len(groups[number])) for number in numbers}
-    fetched = sum(
-        at_a_time[number] * np.mean(clips.corpus_index == number) * len(clips) / len(groups[number])
-        for number in numbers
-    )
+    fetched = sum(at_a_time[number] * np.sum(clips.corpus_index == number) / len(groups[number]) for number in numbers)
     drawn = recipe.sampling.items_per_epoch * probabilities[streamed].sum()
     num_stretches = max(1, round(drawn / fetched))
     stretches = []
@@ -153,15 +150,13 @@ class _Partners:
     """The clips at hand of the same speaker (of the same corpus where the speaker is unknown), by class."""
 
     def __init__(self, clips: ClipTable, at_hand: NDArray[np.bool_]) -> None:
-        emotion = clips.emotion
-        self._group = [
-            speaker or f"{clips.corpora[corpus]}/"
-            for speaker, corpus in zip(clips.speakers, clips.corpus_index, strict=True)
-        ]
+        self._emotion = clips.emotion
+        self._group: dict[int, str] = {}
         self._by_class: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         for index in np.flatnonzero(at_hand).tolist():
-            self._by_class[self._group[index]][int(emotion[index])].append(index)
-        self._emotion = emotion
+            group = clips.speakers[index] or f"{clips.corpora[clips.corpus_index[index]]}/"
+            self._group[index] = group
+            self._by_class[group][int(self._emotion[index])].append(index)
         self._neutral = clips.label_names.index("neutral") if "neutral" in clips.label_names else -1
 
     def draw(self, current: int, rng: np.random.Generator) -> int | None:
