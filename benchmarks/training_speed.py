@@ -9,17 +9,18 @@ Usage: python -m benchmarks.training_speed [--seconds 3] [--clips 32] [--runs 3]
 """
 
 import copy
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from transformers import WhisperFeatureExtractor
 
 from audio_emotion import EmotionWhisperFeatureExtractor, EmotionWhisperForAudioClassification
 from audio_emotion.registration import bundled_checkpoint
+from audio_emotion.training.moving_average import MovingAverage
 from audio_emotion.training.objectives import Batch, TrainingObjective
 from audio_emotion.training.optimizer import parameter_groups
 from audio_emotion.training.recipe import SHIPPED, Recipe, load_recipe
@@ -50,7 +51,7 @@ def make_our_step(
     config = model.config
     objective = TrainingObjective(model, recipe.objective, num_corpora=1, num_speakers=1).train()
     optimizer = torch.optim.AdamW(parameter_groups(objective, recipe.optimizer))
-    averaged = AveragedModel(objective, multi_avg_fn=get_ema_multi_avg_fn(recipe.loop.ema_decay))
+    averaged, num_steps = MovingAverage(objective, recipe.loop.ema_decay), itertools.count()
     targets = torch.nn.functional.one_hot(torch.tensor(labels), int(config.num_labels or 0)).float()
     batches = frame_batches(clips, recipe.loop.frames_per_batch, config.frame_samples)
 
@@ -77,7 +78,7 @@ def make_our_step(
         torch.nn.utils.clip_grad_norm_(objective.parameters(), recipe.optimizer.max_grad_norm)
         optimizer.step()
         optimizer.zero_grad()
-        averaged.update_parameters(objective)
+        averaged.update(objective, next(num_steps))
         return total
 
     return step

@@ -180,7 +180,7 @@ class TrainingLoop:
         self.scheduler.step()
         self.optimizer.zero_grad()
         if self.averaged is not None:
-            self.averaged.update(self._bare, is_first=self.progress.total_steps == 0)
+            self.averaged.update(self._bare, self.progress.total_steps)
         return means
 
     def _step_seed(self) -> int:

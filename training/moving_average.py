@@ -16,6 +16,9 @@ Weights = dict[str, torch.Tensor]
 class MovingAverage:
     """The exponential moving average of a module's trained weights.
 
+    The decay rises to its value as `(1 + n) / (10 + n)` with the number of steps `n`, as in TensorFlow's
+    `ExponentialMovingAverage`: else the average of a short run would mostly be of its first weights.
+
     Attributes:
         weights: by name; each process holds of them what it holds of the module.
     """
@@ -25,11 +28,11 @@ class MovingAverage:
         self.weights: Weights = {name: tensor.detach().clone() for name, tensor in trained_weights(module).items()}
 
     @torch.no_grad()
-    def update(self, module: nn.Module, is_first: bool) -> None:
-        """Take in the module's weights after a step; after the first they are the average."""
+    def update(self, module: nn.Module, num_steps: int) -> None:
+        """Take in the module's weights after one more step than `num_steps`; after the first they are the average."""
         current = trained_weights(module)
-        weight = 1.0 if is_first else 1.0 - self._decay
-        torch._foreach_lerp_(list(self.weights.values()), [current[name] for name in self.weights], weight)
+        decay = min(self._decay, (1 + num_steps) / (10 + num_steps)) if num_steps else 0.0
+        torch._foreach_lerp_(list(self.weights.values()), [current[name] for name in self.weights], 1.0 - decay)
 
 
 def trained_weights(module: nn.Module) -> Weights:

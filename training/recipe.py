@@ -209,7 +209,8 @@ class LoopRecipe(Section):
         validate_every: steps between validations.
         checkpoint_every: steps between resumable checkpoints.
         patience: validations without a better score before the run stops.
-        ema_decay: decay of the averaged weights, which are the ones validated and shipped; 0 switches averaging off.
+        ema_decay: decay of the averaged weights, which are the ones validated and shipped; it rises to this in the
+            first steps. 0 switches averaging off.
         mixed_precision: as Accelerate's; keep `"no"` on a CPU.
         num_workers: processes that render batches; 0 renders in the loop.
         log_with: an Accelerate tracker such as `"tensorboard"`, or None.
