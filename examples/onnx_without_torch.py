@@ -27,7 +27,6 @@ hz = np.where(mels < 15, mels * 200 / 3, 1000 * np.exp(np.log(6.4) / 27 * (mels 
 slopes = hz - np.linspace(0, rate / 2, mel["n_fft"] // 2 + 1)  # (num_mel_bins + 2, num_frequencies)
 rising, falling = -slopes[:-2] / np.diff(hz, axis=0)[:-1], slopes[2:] / np.diff(hz, axis=0)[1:]
 filters = np.maximum(0, np.minimum(rising, falling)) * 2 / (hz[2:] - hz[:-2])
-
 padded = np.pad(samples.mean(axis=1), mel["n_fft"] // 2, mode="reflect")
 frames = np.lib.stride_tricks.sliding_window_view(padded, mel["n_fft"])[::hop][: len(samples) // hop]
 power = np.abs(np.fft.rfft(frames * np.hanning(mel["n_fft"] + 1)[:-1])) ** 2  # (num_mel_frames, num_frequencies)
@@ -36,7 +35,6 @@ log_mel = np.log10(np.maximum(filters @ power.T, 10 ** (mel["level_floor"] - 8) 
 peak = log_mel.max()
 log_mel = np.maximum(log_mel, peak - 8) + (mel["level_target"] - max(peak, mel["level_floor"]) if level else 0)
 features = ((log_mel + 4) / 4).astype(np.float32)[None]  # (1, num_mel_bins, num_mel_frames)
-mask = np.ones((1, features.shape[2]), np.int64)
-logits = session.run(["logits"], {"input_features": features, "attention_mask": mask})[0][0] / about["temperature"]
-scores = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
-print("\n".join(f"{label:10} {score:.4f}" for label, score in zip(about["labels"], scores, strict=True)))
+inputs = {"input_features": features, "attention_mask": np.ones((1, features.shape[2]), np.int64)}
+odds = np.exp(session.run(["logits"], inputs)[0][0] / about["temperature"])
+print("\n".join(f"{label:10} {score:.4f}" for label, score in zip(about["labels"], odds / odds.sum(), strict=True)))

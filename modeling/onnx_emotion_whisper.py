@@ -30,8 +30,10 @@ def load_onnxruntime() -> Any:
         ImportError: It is not installed.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError("onnxruntime is not installed: pip install onnxruntime", name="onnxruntime") from error
     return onnxruntime
 
 
@@ -60,7 +62,7 @@ class OnnxEmotionWhisper:
         try:
             self._onnxruntime = load_onnxruntime()
         except ImportError as error:
-            raise ValueError(f"{path} runs in onnxruntime, which is not installed: pip install onnxruntime") from error
+            raise ValueError(f"{path} cannot be run: {error}") from error
         self.path = Path(path)
         self.config = config
         self._make_output = make_output
