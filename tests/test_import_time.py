@@ -56,4 +56,4 @@ try:
 except SystemExit as end:
     assert end.code == 0, end.code
 """
-    assert not HEAVY - {"rich", "numpy"} & modules_after(code)
+    assert not (HEAVY - {"rich", "numpy"}) & modules_after(code)

@@ -1,4 +1,4 @@
-"""`import audio_emotion` is quick, loads nothing heavy, and teaches transformers the model in any order of imports."""
+"""`import audio_emotion` loads nothing heavy, and teaches transformers the model in any order of imports."""
 
 import subprocess
 import sys
@@ -27,14 +27,7 @@ import transformers.pipelines
 ours = [name for name in sys.modules if name.startswith("audio_emotion.")]
 assert ours == ["audio_emotion.registration"], ours
 """
-# The dearest case: all of transformers' tables are there to be filled. CPU time, so that a busy machine cannot fail it.
-TRANSFORMERS_FIRST = """
-import time, transformers, transformers.pipelines
-start = time.process_time()
-import audio_emotion
-took_s = time.process_time() - start
-assert took_s < 0.3, took_s
-"""
+TRANSFORMERS_FIRST = "import transformers, transformers.pipelines, audio_emotion\n"
 OUR_CLASSES_FIRST = "from audio_emotion import EmotionWhisperForAudioClassification, AudioEmotionPipeline"
 
 
@@ -47,17 +40,6 @@ def run(script: str, *arguments: str | Path) -> str:
 @pytest.mark.parametrize("first", [OURS_FIRST, TRANSFORMERS_FIRST, OUR_CLASSES_FIRST])
 def test_any_order_of_imports(tiny_model_dir: Path, first: str) -> None:
     run(first + USE, tiny_model_dir)
-
-
-def test_help_of_the_command_line_is_quick() -> None:
-    script = (
-        "import atexit, sys, time; sys.argv = ['audio-emotion', '--help']\n"
-        "atexit.register(lambda: print(time.process_time()))\n"
-        "from audio_emotion.cli import app; app()"
-    )
-    *help_lines, cpu_s = run(script).splitlines()
-    assert "analyze" in "".join(help_lines)
-    assert float(cpu_s) < 0.5
 
 
 def test_registering_again_changes_nothing() -> None:
