@@ -33,8 +33,8 @@ def test_each_fault_has_its_warning(speech: Any, step: int) -> None:
     spectrum = np.fft.rfft(voice)
     spectrum[(3 * 3400) :] = 0
     assert codes(voice[:8000], step) == {"too_short"}
-    assert codes(0.005 * voice, step) == {"too_quiet"}
-    assert codes(np.clip(8 * voice, -1, 1), step) == {"clipped"}
+    assert codes(0.0005 * voice, step) == {"too_quiet"}
+    assert codes(np.clip(20 * voice, -1, 1), step) == {"clipped"}
     assert codes(np.fft.irfft(spectrum).astype(np.float32), step) == {"narrow_band"}
 
 
