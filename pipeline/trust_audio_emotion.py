@@ -1,7 +1,7 @@
 """Signs that a recording is not what the model was trained on, measured on the samples as they pass.
 
-The thresholds lie where about five points of recall are lost (`python -m benchmarks.trust`, results/trust.json); at that
-of the level it is less.
+The thresholds lie where about five points of recall are lost (`python -m benchmarks.trust`, results/trust.json); at
+that of the level it is less.
 """
 
 from __future__ import annotations
