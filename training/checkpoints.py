@@ -69,8 +69,10 @@ def save_checkpoint(folder: Path, progress: Progress, weights: dict[str, torch.T
             flush(written)
         _remove(target)
         beside.rename(target)
-    except Exception as error:
+    except BaseException as error:
         shutil.rmtree(beside, ignore_errors=True)
+        if not isinstance(error, Exception):  # Ctrl-C
+            raise
         raise AudioEmotionError(
             f"{folder}: cannot write the checkpoint of step {progress.total_steps}: {error}. Free some disk space and "
             "run again with --resume; the last complete checkpoint is untouched"

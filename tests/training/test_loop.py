@@ -105,6 +105,16 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoints(
     assert all(torch.isfinite(tensor).all() for tensor in load_checkpoint(newest)[1].values())
 
 
+def test_an_interrupted_checkpoint_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ctrl_c(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("audio_emotion.training.checkpoints.flush", ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(tmp_path, Progress(total_steps=1), {"w": torch.tensor([1.0])}, {})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_only_complete_checkpoints_are_seen_and_two_are_kept(tmp_path: Path) -> None:
     for step in (1, 2, 3):
         save_checkpoint(tmp_path, Progress(total_steps=step), {"w": torch.tensor([float(step)])}, {})
