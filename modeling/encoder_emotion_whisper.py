@@ -13,6 +13,8 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.models.whisper.modeling_whisper import WhisperEncoder, sinusoids
 from transformers.utils.output_capturing import capture_outputs
 
+from .configuration_emotion_whisper import ENCODER_STRIDE
+
 
 class EmotionWhisperEncoder(WhisperEncoder):
     """Whisper's encoder without its demand for 30 s.
@@ -100,10 +102,11 @@ class EmotionWhisperEncoder(WhisperEncoder):
         # Contiguous: the residual sums of all layers keep this layout, and each layer norm would make a copy of it.
         hidden_states = hidden_states.transpose(1, 2).contiguous()  # (batch, num_frames, d_model)
 
-        hidden_states = hidden_states + self.embed_positions.weight[: hidden_states.shape[1]]
+        positions = torch.arange(hidden_states.shape[1], device=hidden_states.device)
+        hidden_states = hidden_states + self.embed_positions(positions)  # called, so that Accelerate can offload it
         hidden_states = nn.functional.dropout(hidden_states, p=self.dropout, training=self.training)
         if mel_mask is not None:
-            frame_mask = mel_mask[:, :: self.conv2.stride[0]]  # (batch, num_frames)
+            frame_mask = mel_mask[:, ::ENCODER_STRIDE]  # (batch, num_frames)
             attention_bias = create_bidirectional_mask(self.config, hidden_states, frame_mask)
 
         layer_outputs = []
@@ -117,7 +120,7 @@ class EmotionWhisperEncoder(WhisperEncoder):
         return BaseModelOutput(last_hidden_state=last_hidden_state)
 
     def _check_shapes(self, input_features: torch.Tensor, attention_mask: torch.Tensor | None) -> None:
-        longest = self.max_source_positions * self.conv2.stride[0]
+        longest = self.max_source_positions * ENCODER_STRIDE
         if input_features.ndim != 3 or input_features.shape[1] != self.num_mel_bins:
             raise ValueError(
                 f"input_features must have shape (batch, {self.num_mel_bins}, num_mel_frames), "

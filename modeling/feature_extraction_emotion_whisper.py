@@ -130,8 +130,9 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
         """Computes the features.
 
         Args:
-            raw_speech (`np.ndarray` or a list of them):
-                One waveform `(num_samples,)` of floats, full scale at 1, or a list of them. From 25 ms to 30 s each.
+            raw_speech (`np.ndarray`, `torch.Tensor`, or a list of them):
+                One waveform `(num_samples,)` of floats, full scale at 1, a list of them, or, as in every extractor of
+                transformers, several of one length `(num_clips, num_samples)`. From 25 ms to 30 s each.
             sampling_rate (`int`, *optional*):
                 The waveforms' rate; checked against the extractor's.
             return_tensors (`str`, *optional*):
@@ -191,7 +192,7 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
         if waveform.ndim != 1:
             raise ValueError(
                 f"Clip {index} has shape {waveform.shape}: expected one dimension (num_samples,). "
-                "Mix channels to mono first, and pass several clips as a list."
+                "Mix channels to mono first, and pass several clips as a list or as (num_clips, num_samples)."
             )
         if waveform.dtype.kind != "f":
             raise ValueError(f"Clip {index} has dtype {waveform.dtype}: expected floats with full scale at 1.")
@@ -209,9 +210,9 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
 
 
 def _clips(raw_speech: Any) -> Sequence[Any]:
-    """The waveforms of a call: a list as it is (a list of plain numbers being one waveform), an array alone."""
+    """The waveforms of a call: a list as it is (of plain numbers: one waveform), the rows of an array, or the array."""
     if not isinstance(raw_speech, (list, tuple)):
-        return [raw_speech]
+        return list(raw_speech) if getattr(raw_speech, "ndim", 1) == 2 else [raw_speech]
     if not raw_speech:
         raise ValueError("No audio: got an empty list.")
     return [raw_speech] if isinstance(raw_speech[0], (int, float)) else raw_speech

@@ -180,6 +180,11 @@ class EmotionWhisperModel(EmotionWhisperPreTrainedModel):
         if self.layer_mix is not None:
             self.encoder.layer_norm.requires_grad_(False)
 
+    def get_input_embeddings(self) -> nn.Module:
+        """The first convolution, as in Whisper."""
+        embeddings: nn.Module = self.encoder.get_input_embeddings()
+        return embeddings
+
     @can_return_tuple
     def forward(
         self, input_features: torch.Tensor, attention_mask: torch.Tensor | None = None, **kwargs: Any
@@ -199,13 +204,22 @@ class EmotionWhisperModel(EmotionWhisperPreTrainedModel):
         """
         # In the padded mode the encoder hears the silence that fills the window, as it did in training.
         encoder_mask = None if self.config.pad_to_window else attention_mask
-        outputs = self.encoder(input_features, encoder_mask, layer_mix=self.layer_mix, **kwargs)
+        for name in ("output_hidden_states", "output_attentions"):  # the encoder's config is another one
+            if kwargs.get(name) is None:
+                kwargs[name] = getattr(self.config, name)
+        mix = None if self.layer_mix is None else self._mix
+        outputs = self.encoder(input_features, encoder_mask, layer_mix=mix, return_dict=True, **kwargs)
         return EmotionWhisperModelOutput(
             last_hidden_state=outputs.last_hidden_state,
             frame_mask=self._frame_mask(outputs.last_hidden_state, attention_mask),
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
         )
+
+    def _mix(self, layer_outputs: list[torch.Tensor]) -> torch.Tensor:
+        """The layer mix, as a function: Accelerate would take a module among the arguments for data, and move it."""
+        mixed: torch.Tensor = self.layer_mix(layer_outputs)  # type: ignore[misc]
+        return mixed
 
     def _frame_mask(self, frame_vectors: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
         """True on the `config.num_frames` first frames of each clip, `(batch, num_frames)`."""
@@ -355,7 +369,7 @@ class EmotionWhisperForAudioClassification(AdapterLabelsMixin, EmotionWhisperPre
         Raises:
             ValueError: Labels whose shape or type does not fit the model, or an unknown `width`.
         """
-        outputs: EmotionWhisperModelOutput = self.model(input_features, attention_mask, **kwargs)
+        outputs: EmotionWhisperModelOutput = self.model(input_features, attention_mask, return_dict=True, **kwargs)
         frame_vectors = self.dropout(outputs.last_hidden_state)
         frame_mask = outputs.frame_mask
         frame_log_weights = self._frame_log_weights(frame_vectors, frame_mask)

@@ -112,13 +112,23 @@ def test_takes_every_kind_of_float_waveform(make_clip: MakeClip) -> None:
         )
 
 
+@pytest.mark.parametrize("stack", [np.stack, lambda clips: torch.from_numpy(np.stack(clips))], ids=["array", "tensor"])
+def test_rows_are_clips(make_clip: MakeClip, stack: Any) -> None:
+    extractor = EmotionWhisperFeatureExtractor()
+    clips = [make_clip(8000, seed) for seed in range(3)]
+    for name, values in extractor(clips).items():
+        np.testing.assert_array_equal(extractor(stack(clips))[name], values)
+
+
 @pytest.mark.parametrize(
     ("raw_speech", "fields", "message"),
     [
         (np.zeros(399, np.float32), {}, "399 samples"),
         (np.zeros(480001, np.float32), {}, "480001 samples.*pipeline"),
         (np.zeros(0, np.float32), {}, "0 samples"),
-        (np.zeros((2, 16000), np.float32), {}, r"shape \(2, 16000\).*mono"),
+        (np.zeros((1, 2, 16000), np.float32), {}, r"shape \(1, 2, 16000\).*mono"),
+        ([np.zeros((2, 16000), np.float32)], {}, r"Clip 0 has shape \(2, 16000\).*mono"),
+        (np.zeros((16000, 2), np.float32), {}, "Clip 0 has 2 samples"),
         (np.float32(0), {}, r"shape \(\)"),
         (np.zeros(16000, np.int16), {}, "int16"),
         (np.full(16000, np.nan, np.float32), {}, "NaN"),

@@ -1,6 +1,7 @@
 """The model: shapes, batches, pooling, losses on clips and frames, and numeric types."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -265,6 +266,39 @@ def test_no_raw_parameter_lies_on_a_model(make_model: MakeModel) -> None:
 def test_return_tuple(make_model: MakeModel, make_inputs: Any) -> None:
     model = make_model()
     inputs = make_inputs(model, 8000)
-    answer = model(**inputs, return_dict=False)
-    assert isinstance(answer, tuple)
-    assert torch.equal(answer[0], model(**inputs).logits)
+    logits = model(**inputs).logits
+    asked = model(**inputs, return_dict=False)
+    model.config.return_dict = False
+    for answer in (asked, model(**inputs)):
+        assert isinstance(answer, tuple)
+        assert torch.equal(answer[0], logits)
+
+
+@torch.no_grad()
+def test_the_config_asks_for_hidden_states_and_attentions(make_model: MakeModel, make_inputs: Any) -> None:
+    model = make_model()
+    model.set_attn_implementation("eager")
+    inputs = make_inputs(model, 8000)
+    model.config.output_hidden_states = model.config.output_attentions = True
+    outputs = model(**inputs)
+    assert [states.shape for states in outputs.hidden_states] == 3 * [(1, 25, 32)]
+    assert [weights.shape for weights in outputs.attentions] == 2 * [(1, 4, 25, 25)]
+    assert model(**inputs, output_hidden_states=False).hidden_states is None
+
+
+@torch.no_grad()
+def test_weights_may_lie_on_disk(make_model: MakeModel, make_inputs: Any, tmp_path: Path) -> None:
+    model = make_model(pooling="attention", layer_mix=True)
+    inputs = make_inputs(model, 8000)
+    expected = model(**inputs).logits
+    model.save_pretrained(tmp_path)
+    model = type(model).from_pretrained(
+        tmp_path, device_map="auto", max_memory={"cpu": "230kB"}, offload_folder=tmp_path / "offloaded"
+    )
+    assert set(model.hf_device_map.values()) == {"cpu", "disk"}
+    torch.testing.assert_close(model(**inputs).logits, expected)
+
+
+def test_the_first_layer_is_found(make_model: MakeModel) -> None:
+    model = make_model()
+    assert model.get_input_embeddings() is model.model.get_input_embeddings() is model.model.encoder.conv1
