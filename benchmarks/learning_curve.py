@@ -1,0 +1,122 @@
+"""What more training bought: every checkpoint that this repository has shipped, on the same clips.
+
+The checkpoints are read from the history of `src/audio_emotion/checkpoint`, so a whole clone is needed. For each: the
+unweighted average recall of the validation speakers, by which it was chosen, and that of corpora nobody trained on.
+
+Usage: python -m benchmarks.learning_curve --data prepared [--threads 2] [--json FILE] [--plot FILE]
+"""
+
+import io
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
+from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
+from audio_emotion.pipeline.colors_audio_emotion import OKABE_ITO
+from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
+from audio_emotion.training.data import load_clips
+from audio_emotion.training.evaluation import hear_corpus, report_heard
+from audio_emotion.training.evaluation_run import read_corpora
+from audio_emotion.training.recipe import CorpusRecipe
+from audio_emotion.training.validation import clip_logits, recall_by_corpus, weighted_recall
+from benchmarks.baseline import ZERO_SHOT
+from benchmarks.measure import argument_parser, report
+
+ROOT = Path(__file__).parents[1]
+CHECKPOINT = "src/audio_emotion/checkpoint"
+FRAMES_PER_BATCH = 3200
+RUN_ITEMS = {"2ca6ea2": 18_000, "36ea262": 2 * 9_600, "5570519": 14_400, "9e1f193": 16_000}
+"""By the commit that shipped it: training items of the runs since the one before (`training/recipes`)."""
+BARS = {"emodb": {"all": 0.80, "four": 0.92}, "urdu": {"all": 0.60}}
+"""What the checkpoint was meant to reach."""
+
+
+def git(*arguments: str) -> bytes:
+    """What a git command prints."""
+    return subprocess.run(["git", "-C", str(ROOT), *arguments], check=True, stdout=subprocess.PIPE).stdout
+
+
+def shipped_commits() -> list[str]:
+    """The commits that changed the bundled weights, oldest first."""
+    history = git("log", "--reverse", "--format=%H", "--", f"{CHECKPOINT}/model.safetensors").decode().split()
+    commits = [commit[:7] for commit in history]
+    if commits != list(RUN_ITEMS):
+        raise SystemExit(
+            f"the history has checkpoints of {', '.join(commits)} and RUN_ITEMS knows {', '.join(RUN_ITEMS)}: "
+            "fetch the whole history, or add the new checkpoint's training items"
+        )
+    return commits
+
+
+def measure(folder: Path, data: str) -> dict[str, Any]:
+    """Recall of one checkpoint on the validation speakers of its corpora, and by class set on the zero-shot corpora."""
+    model = EmotionWhisperForAudioClassification.from_pretrained(folder, dtype=torch.float32)
+    extractor = EmotionWhisperFeatureExtractor.from_pretrained(folder)
+    clips = load_clips([CorpusRecipe(path=data, name=name) for name in model.config.corpora], "validation")
+    recalls = recall_by_corpus(clip_logits(model, extractor, clips, FRAMES_PER_BATCH), clips)
+    found: dict[str, Any] = {"validation": weighted_recall(recalls, clips)}
+    pipe = AudioEmotionPipeline.from_pretrained(str(folder))
+    for name, rows in read_corpora([data], ZERO_SHOT, "all")[0].items():
+        corpus = report_heard([hear_corpus(pipe, name, rows)], model.config, num_resamples=1)["corpora"][name]
+        found[name] = {key: numbers["priors"]["train"]["uar"]["value"] for key, numbers in corpus["class_sets"].items()}
+    return found
+
+
+def draw(curve: list[dict[str, Any]], path: Path) -> None:
+    """The curve as a picture: recall over training items, with the bars as dotted lines of the same colour."""
+    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    axes: Axes = figure.add_subplot()
+    items = [point["items"] / 1000 for point in curve]
+    lines = {
+        "EMO-DB, 4 classes": ([point["emodb"]["four"] for point in curve], BARS["emodb"]["four"]),
+        "EMO-DB, 6 classes": ([point["emodb"]["all"] for point in curve], BARS["emodb"]["all"]),
+        "validation speakers": ([point["validation"] for point in curve], None),
+        "URDU, 4 classes": ([point["urdu"]["all"] for point in curve], BARS["urdu"]["all"]),
+    }
+    colors = (OKABE_ITO[5], OKABE_ITO[0], OKABE_ITO[6], OKABE_ITO[1])
+    for (name, (recalls, bar)), color, marker in zip(lines.items(), colors, "os^D", strict=True):
+        axes.plot(items, [100 * recall for recall in recalls], color=color, marker=marker, label=name)
+        if bar is not None:
+            axes.axhline(100 * bar, color=color, linestyle=":", linewidth=1)
+    axes.set_xlabel("training items heard (thousands)")
+    axes.set_ylabel("unweighted average recall (%)")
+    axes.set_title("Shipped checkpoints; dotted: what was aimed at", fontsize=10)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+
+
+def main() -> None:
+    """Runs the benchmark as a command."""
+    parser = argument_parser(__doc__)
+    parser.add_argument("--data", required=True, help="folder of prepared corpora")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw the curve into FILE")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    curve: list[dict[str, Any]] = []
+    items = 0
+    for commit in shipped_commits():
+        items += RUN_ITEMS[commit]
+        archive = io.BytesIO(git("archive", commit, CHECKPOINT))
+        with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=archive) as files:
+            files.extractall(folder, filter="data")
+            found = measure(Path(folder, CHECKPOINT), args.data)
+        curve.append({"commit": commit, "items": items, **found})
+        recalls = ", ".join(f"{name} {100 * found[name]['all']:.1f}" for name in ZERO_SHOT)
+        print(f"{commit} {items:6d} items: validation {100 * found['validation']:.1f}, {recalls}", flush=True)
+    report({"benchmark": "learning_curve", "bars": BARS, "curve": curve}, args.json)
+    if args.plot is not None:
+        draw(curve, args.plot)
+
+
+if __name__ == "__main__":
+    main()
