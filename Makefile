@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 RECORDING := examples/emotion_shifts.flac
 PACKAGES := modeling pipeline training dataset_scripts
@@ -18,13 +19,15 @@ help: ## list the commands
 
 install: $(INSTALLED) ## make .venv from the lock file, with the package installed editable
 
-$(INSTALLED): pyproject.toml requirements.lock
+$(INSTALLED): pyproject.toml requirements.lock requirements-torch.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "requirements.lock needs Python 3.11 or newer: make install PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Installing into $(VENV) (a few minutes the first time) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP) install --no-deps -r requirements.lock
+	@$(PIP) install -r requirements-torch.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@found=$$($(BIN)/python -m pip check) || { echo "$$found"; exit 1; }
 	@touch $@
 
 demo: $(INSTALLED) ## analyse the example recording: a table here, a picture beside the recording
@@ -89,12 +92,17 @@ benchmarks: $(INSTALLED) ## measure everything into results/ and docs/performanc
 	@test -z "$(NEMO)" || $(MEASURE).prepare_speed nemo --source $(NEMO) --json results/prepare_speed.json
 	@$(MEASURE).performance_page
 
-# Without the marks of one build of torch (CPU or CUDA), so that the file serves both.
+# The hashes are those of all files of the public index, so that the lock serves every platform.
+LOCK_PIP := .lock/bin/python -m pip --quiet --disable-pip-version-check
 lock: ## write requirements.lock anew from pyproject.toml, keeping the pins it has
 	@rm -rf .lock && $(PYTHON) -m venv .lock
-	@.lock/bin/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
-	@{ sed -n '/^#/p' requirements.lock; .lock/bin/python -m pip freeze --all --exclude pip --exclude-editable \
-		| sed -e 's/+c[pu][^=]*$$//' -e '/^nvidia-/d' -e '/^cuda-/d' -e '/^triton==/d'; } > .lock/requirements.lock
+	@sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' requirements.lock requirements-torch.lock > .lock/pins
+	@$(LOCK_PIP) install -c .lock/pins -e '.[dev]'
+	@$(LOCK_PIP) freeze --all --exclude pip --exclude torch --exclude-editable \
+		| sed -e '/^nvidia-/d' -e '/^cuda-/d' -e '/^triton==/d' > .lock/found
+	@$(LOCK_PIP) install uv
+	@{ sed -n '/^#/p; /^--/p' requirements.lock; .lock/bin/uv pip compile --quiet --no-header --no-annotate --no-deps \
+		--generate-hashes .lock/found; } > .lock/requirements.lock
 	@mv .lock/requirements.lock requirements.lock && rm -rf .lock
 
 clean: ## remove what was built (not .venv)

@@ -212,6 +212,11 @@ class EmotionWhisperConfig(PreTrainedConfig):
         overrides = {name: kwargs.pop(name) for name in own & kwargs.keys()}
         return super().from_dict({**config_dict, **overrides}, **kwargs)
 
+    def to_diff_dict(self) -> dict[str, Any]:
+        """As in transformers, but always with the labels: it leaves out two without names, its default, not ours."""
+        labels: dict[str, Any] = {"id2label": self.id2label, "label2id": self.label2id}
+        return {**super().to_diff_dict(), **labels}
+
     @property
     def d_model(self) -> int:
         """Width of a frame vector."""

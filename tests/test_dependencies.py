@@ -56,11 +56,31 @@ def test_tests_benchmarks_and_examples_need_only_core_and_dev() -> None:
     assert not {name: files for name, files in imported.items() if name not in CORE.union(*EXTRAS.values())}
 
 
+def pins(name: str) -> dict[str, tuple[str, int]]:
+    """Distribution -> its pinned version in a lock file, and the number of hashes that its files may have."""
+    entries = re.split(r"\n(?=\S)", (ROOT / name).read_text(encoding="utf-8"))
+    found = {}
+    for entry in entries:
+        if not entry.startswith(("#", "--")):
+            distribution, version = entry.split()[0].split("==")
+            found[normalized(distribution)] = version, len(re.findall(r"--hash=sha256:[0-9a-f]{64}(?!\S)", entry))
+    return found
+
+
+LOCK, TORCH = pins("requirements.lock"), pins("requirements-torch.lock")
+
+
 def test_the_lock_pins_core_and_dev_and_what_they_need() -> None:
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
-    names = {normalized(name) for name in pins}
-    assert not (CORE | EXTRAS["dev"]) - names
-    assert not [pin for pin in pins.values() if not re.fullmatch(r"\d[\w.]*", pin)], "an exact public version each"
+    assert not (CORE | EXTRAS["dev"]) - LOCK.keys() - TORCH.keys()
+    versions = [version for version, _ in [*LOCK.values(), *TORCH.values()]]
+    assert not [version for version in versions if not re.fullmatch(r"\d[\w.]*", version)], (
+        "an exact public version each"
+    )
     needed = {normalized(line) for name in CORE for line in requires(name) or [] if ";" not in line}
-    assert not needed - names
+    assert not needed - LOCK.keys() - TORCH.keys()
+
+
+def test_only_torch_is_without_hashes() -> None:
+    assert list(TORCH) == ["torch"]
+    assert not [name for name, (_, num_hashes) in LOCK.items() if not num_hashes]
+    assert "--only-binary :all:" in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()

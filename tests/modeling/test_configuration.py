@@ -62,6 +62,15 @@ def test_round_trip(tmp_path: Path) -> None:
     config.save_pretrained(tmp_path)
     loaded = EmotionWhisperConfig.from_pretrained(tmp_path)
     assert loaded.to_dict() == config.to_dict()
+
+
+@pytest.mark.parametrize("num_labels", [1, 2, 3, 8])
+def test_round_trip_of_labels_without_names(num_labels: int, tmp_path: Path) -> None:
+    config = EmotionWhisperConfig(encoder_config=SMALL, num_labels=num_labels)
+    config.save_pretrained(tmp_path)
+    loaded = EmotionWhisperConfig.from_pretrained(tmp_path)
+    assert (loaded.id2label, loaded.label2id) == (config.id2label, config.label2id)
+    assert len(loaded.id2label) == num_labels
     assert isinstance(loaded.encoder_config, WhisperConfig)
 
 
