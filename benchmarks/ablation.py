@@ -12,6 +12,7 @@ Usage: python -m benchmarks.ablation --config training/recipes/base.yaml --data 
 import argparse
 import json
 import re
+import shlex
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from audio_emotion.training.validation import clip_logits, recall_by_corpus, wei
 from benchmarks.baseline import ZERO_SHOT
 
 BASE = "recipe"
+RESULT = "result.json"
 Settings = dict[str, Any]
 
 
@@ -129,7 +131,7 @@ def run_variant(recipe: Recipe, folder: Path, held_out: list[str], zero_shot: li
         `validation`: UAR of the validation speakers; `held_out` and `zero_shot`: UAR over all classes of each corpus.
     """
     recipe = recipe.model_copy(update={"output_dir": str(folder)})
-    result = folder / "result.json"
+    result = folder / RESULT
     asked = json.loads(json.dumps({"recipe": recipe.model_dump(mode="json"), "corpora": [*held_out, *zero_shot]}))
     if result.exists():
         found = json.loads(result.read_text(encoding="utf-8"))
@@ -193,29 +195,31 @@ def effects(
 
 def markdown(numbers: dict[str, Any]) -> str:
     """The report as a page."""
-    base, seeds = numbers["runs"][BASE], numbers["seeds"]
+    base = numbers["runs"][BASE]
     columns = list(next(iter(base.values())))
     scores = [statistics.fmean(100 * run[column] for run in base.values()) for column in columns]
+    budget = f"{numbers['items']} training items a run, {numbers['recipe']['loop']['items_per_step']} a step"
     lines = [
         "# What each ingredient is worth",
         "",
         "Points of unweighted average recall that switching an ingredient on adds to the same run without it: mean "
-        f"over {len(seeds)} seed(s), with the standard deviation where there are several. One changes at a time. "
-        f"{numbers['items']} training items a run. Validation and held-out corpora decide; the zero-shot corpora are "
+        "over the seeds, with their standard deviation where there are several. One changes at a time. "
+        f"{budget}. Validation and held-out corpora decide; the zero-shot corpora are "
         "reported and decide nothing. A difference below about two points is within what another seed does.",
         "",
         f"Written by `{numbers['command']}`.",
         "",
-        "| Ingredient | In the recipe | " + " | ".join(columns) + " |",
-        "|---|---|" + "---|" * len(columns),
-        "| the recipe itself (UAR, %) | | " + " | ".join(f"{score:.1f}" for score in scores) + " |",
+        "| Ingredient | In the recipe | Seeds | " + " | ".join(columns) + " |",
+        "|---|---|---:|" + "---:|" * len(columns),
+        f"| the recipe itself (UAR, %) | | {len(base)} | " + " | ".join(f"{score:.1f}" for score in scores) + " |",
     ]
     for name, gains in numbers["effects"].items():
         cells = [
             f"{gain['mean']:+.1f}" + ("" if gain["spread"] is None else f" ± {gain['spread']:.1f}")
             for gain in (gains[column] for column in columns)
         ]
-        lines.append(f"| {name} | {'on' if numbers['is_on'][name] else 'off'} | " + " | ".join(cells) + " |")
+        is_on, num_seeds = "on" if numbers["is_on"][name] else "off", len(numbers["runs"][name])
+        lines.append(f"| {name} | {is_on} | {num_seeds} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -235,6 +239,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="name the ingredients, and stop")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="SEED", help="default: %(default)s")
     parser.add_argument("--threads", type=int, metavar="T", help="threads of the computation")
+    parser.add_argument("--report", action="store_true", help="train nothing: report the finished runs in --out")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="the runs; default: %(default)s")
     parser.add_argument("--json", type=Path, default=Path("results/ablation.json"), help="default: %(default)s")
     parser.add_argument("--markdown", type=Path, default=Path("docs/ablation.md"), help="default: %(default)s")
@@ -257,10 +262,12 @@ def main() -> None:
     console = Console(stderr=True)
     total = len(planned) * len(args.seeds)
     for number, (seed, name) in enumerate((seed, name) for seed in args.seeds for name in planned):
-        console.print(f"run {number + 1} of {total}: {name}, seed {seed}")
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower())
         variant = planned[name][0].model_copy(update={"seed": seed, "name": f"{slug}-{seed}"})
         folder = args.out / slug / f"seed-{seed}"
+        if args.report and not (folder / RESULT).exists():
+            continue
+        console.print(f"run {number + 1} of {total}: {name}, seed {seed}")
         runs[name][str(seed)] = dict(columns_of(run_variant(variant, folder, args.held_out, args.zero_shot, args.data)))
         _write(args, recipe, runs, is_on)
     print(args.markdown.read_text(encoding="utf-8"))
@@ -273,10 +280,11 @@ def _write(
     done = {name: on for name, on in is_on.items() if runs[name]}
     overrides = "".join(f" --set {override}" for override in args.overrides)
     held_out = f" --held-out {' '.join(args.held_out)}" if args.held_out else ""
+    only = f" --only {shlex.join(args.only)}" if args.only else ""
     seeds = " ".join(map(str, args.seeds))
     numbers = {
         "benchmark": "ablation",
-        "command": f"python -m benchmarks.ablation --config {args.config}{held_out} --seeds {seeds}{overrides}",
+        "command": f"python -m benchmarks.ablation --config {args.config}{held_out}{only} --seeds {seeds}{overrides}",
         "recipe": recipe.model_dump(mode="json"),
         "items": recipe.sampling.items_per_epoch * recipe.loop.epochs,
         "seeds": args.seeds,

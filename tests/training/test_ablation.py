@@ -56,7 +56,7 @@ def test_the_command_trains_measures_reports_and_skips_what_is_done(
     assert set(numbers["runs"][ablation.BASE]["0"]) == {"validation", "foreign, held out"}
     assert numbers["is_on"] == {"temporal shifts": True, "Matryoshka widths": True, "LoRA": False}
     assert "foreign" not in [corpus["name"] for corpus in numbers["recipe"]["data"]]
-    assert "| temporal shifts | on | " in page.read_text()
+    assert "| temporal shifts | on | 1 | " in page.read_text()
 
     def not_again(*_: object, **__: object) -> None:
         raise AssertionError("a finished variant is trained again")
@@ -65,6 +65,9 @@ def test_the_command_trains_measures_reports_and_skips_what_is_done(
     first = out.read_bytes()
     ablation.main()
     assert out.read_bytes() == first
+    monkeypatch.setattr(sys, "argv", ["ablation", *arguments, "--seeds", "0", "1", "--report"])
+    ablation.main()
+    assert json.loads(out.read_text())["runs"] == numbers["runs"]
     monkeypatch.setattr(sys, "argv", ["ablation", *arguments, "--set", "optimizer.learning_rate=0.01"])
     with pytest.raises(SystemExit, match="another recipe"):
         ablation.main()
