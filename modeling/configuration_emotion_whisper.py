@@ -198,6 +198,9 @@ class EmotionWhisperConfig(PreTrainedConfig):
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
         """Builds the config from `config.json`'s content; values in `kwargs` win over the file's.
 
+        With another number of labels the file's prior, temperature and calibration error are left out: they belong to
+        heads that such a model does not have.
+
         Raises:
             ValueError: The content belongs to another architecture, or names a repository whose code would run.
         """
@@ -210,7 +213,12 @@ class EmotionWhisperConfig(PreTrainedConfig):
             )
         own = {field.name for field in fields(cls)} - {"encoder_config", "dtype"}
         overrides = {name: kwargs.pop(name) for name in own & kwargs.keys()}
-        return super().from_dict({**config_dict, **overrides}, **kwargs)
+        stale = {"label2id"} if "id2label" in overrides else set()
+        num_before = _count(config_dict.get("id2label"), len(EMOTIONS))
+        if kwargs.get("num_labels", _count(overrides.get("id2label"), num_before)) != num_before:
+            stale |= {"class_prior", "temperature", "calibration_error"}
+        kept = {name: value for name, value in config_dict.items() if name not in stale}
+        return super().from_dict({**kept, **overrides}, **kwargs)
 
     def to_diff_dict(self) -> dict[str, Any]:
         """As in transformers, but always with the labels: it leaves out two without names, its default, not ours."""
@@ -256,6 +264,11 @@ class EmotionWhisperConfig(PreTrainedConfig):
         if self.pad_to_window:
             return num_mel_frames // ENCODER_STRIDE
         return -(-num_mel_frames // ENCODER_STRIDE)
+
+
+def _count(id2label: Any, default: int) -> int:
+    """How many labels a file or a caller names; validated later."""
+    return len(id2label) if isinstance(id2label, dict) else default
 
 
 def _check_for_kernels(config_dict: dict[str, Any]) -> None:

@@ -131,8 +131,27 @@ def test_refuses_another_architecture(tmp_path: Path) -> None:
         EmotionWhisperConfig.from_pretrained(tmp_path)
 
 
-def test_new_labels_need_a_new_prior(tmp_path: Path) -> None:
-    EmotionWhisperConfig(encoder_config=SMALL, class_prior=list(PUBLISHED_CLASS_PRIOR)).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="class_prior=None"):
-        EmotionWhisperConfig.from_pretrained(tmp_path, num_labels=3)
-    assert EmotionWhisperConfig.from_pretrained(tmp_path, num_labels=3, class_prior=None).num_labels == 3
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"num_labels": 2},
+        {"id2label": {0: "calm", 1: "upset"}},
+        {"num_labels": 2, "id2label": {0: "calm", 1: "upset"}, "label2id": {"calm": 0, "upset": 1}},
+    ],
+)
+def test_new_labels_leave_out_what_belongs_to_the_old_heads(asked: dict[str, Any], tmp_path: Path) -> None:
+    trained = {"class_prior": list(PUBLISHED_CLASS_PRIOR), "temperature": 1.7, "calibration_error": 0.03}
+    EmotionWhisperConfig(encoder_config=SMALL, corpora=["emodb"], **trained).save_pretrained(tmp_path)
+    loaded = EmotionWhisperConfig.from_pretrained(tmp_path, **asked)
+    assert (loaded.class_prior, loaded.temperature, loaded.calibration_error) == (None, 1.0, None)
+    assert loaded.num_labels == 2
+    assert loaded.label2id == {label: index for index, label in loaded.id2label.items()}
+    assert loaded.corpora == ["emodb"]
+    assert EmotionWhisperConfig.from_pretrained(tmp_path, class_prior=[0.5, 0.5], **asked).class_prior == [0.5, 0.5]
+
+
+def test_new_names_keep_what_was_trained(tmp_path: Path) -> None:
+    EmotionWhisperConfig(encoder_config=SMALL, temperature=1.7).save_pretrained(tmp_path)
+    names = dict(enumerate("abcdefgh"))
+    loaded = EmotionWhisperConfig.from_pretrained(tmp_path, id2label=names)
+    assert (loaded.temperature, loaded.id2label, loaded.label2id["h"]) == (1.7, names, 7)
