@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from transformers import BatchFeature, PreTrainedConfig, SequenceFeatureExtractor
 from transformers.audio_utils import mel_filter_bank
+from transformers.utils import PaddingStrategy
 
 MIN_CLIP_SAMPLES = 400
 LARGEST = {
@@ -125,6 +126,9 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
         raw_speech: Any,
         sampling_rate: int | None = None,
         return_tensors: str | None = None,
+        padding: bool | str = True,
+        max_length: int | None = None,
+        truncation: bool = False,
         **_: Any,
     ) -> BatchFeature:
         """Computes the features.
@@ -137,28 +141,85 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
                 The waveforms' rate; checked against the extractor's.
             return_tensors (`str`, *optional*):
                 `"pt"` for torch tensors, `"np"` or nothing for arrays.
+            padding (`bool` or `str`, *optional*, defaults to `True`):
+                `True` or `"longest"`: to the longest clip; `"max_length"`: to `max_length`; `False`: clips of one
+                length only.
+            max_length (`int`, *optional*, defaults to 30 s):
+                Samples that `padding="max_length"` pads to, and that `truncation` keeps.
+            truncation (`bool`, *optional*, defaults to `False`):
+                Cut longer clips.
 
         Returns:
             `input_features (batch, num_mel_bins, num_mel_frames)`, float32, and `attention_mask (batch,
             num_mel_frames)`: 1 on the `num_samples // hop_length` frames of each clip.
 
         Raises:
-            ValueError: A wrong rate, or a waveform of a wrong rank, dtype or length, or with NaN or infinite values.
+            ValueError: A wrong rate, a waveform of a wrong rank, dtype or length, or with NaN or infinite values, clips
+                of several lengths with `padding=False`, or a `padding` or `max_length` that is none.
         """
         if sampling_rate is not None and sampling_rate != self.sampling_rate:
             raise ValueError(f"Expected audio at {self.sampling_rate} Hz, got {sampling_rate} Hz: resample it first.")
-        waveforms = [self._checked(clip, index) for index, clip in enumerate(_clips(raw_speech))]
+        if isinstance(padding, bool):
+            padding = "longest" if padding else "do_not_pad"
+        strategy = PaddingStrategy(padding)
+        if max_length is None:
+            max_length = self.max_samples
+        elif not MIN_CLIP_SAMPLES <= max_length <= self.max_samples:
+            raise ValueError(f"max_length must be {MIN_CLIP_SAMPLES} to {self.max_samples} samples, got {max_length}.")
+        cut = max_length if truncation else None
+        waveforms = [self._checked(clip, index, cut) for index, clip in enumerate(_clips(raw_speech))]
         num_mel_frames = [len(waveform) // self.hop_length for waveform in waveforms]
         if self.pad_to_window:
             waveforms = [np.pad(waveform, (0, self.max_samples - len(waveform))) for waveform in waveforms]
         spectrograms = [self.log_mel(waveform) for waveform in waveforms]
 
         longest = max(spectrogram.shape[1] for spectrogram in spectrograms)
+        if strategy == PaddingStrategy.MAX_LENGTH:
+            longest = max(longest, max_length // self.hop_length)
+        elif strategy == PaddingStrategy.DO_NOT_PAD and any(len(row[0]) < longest for row in spectrograms):
+            raise ValueError("padding=False takes clips of one length only: pass them one by one, or pad them.")
         features = np.full((len(spectrograms), self.feature_size, longest), self.padding_value, dtype=np.float32)
         for row, spectrogram in zip(features, spectrograms, strict=True):
             row[:, : spectrogram.shape[1]] = spectrogram
         attention_mask = (np.arange(longest) < np.array(num_mel_frames)[:, None]).astype(np.int64)
         return BatchFeature({"input_features": features, "attention_mask": attention_mask}, tensor_type=return_tensors)
+
+    def pad(
+        self,
+        processed_features: Any,
+        padding: Any = True,
+        max_length: int | None = None,
+        truncation: bool = False,
+        pad_to_multiple_of: int | None = None,
+        return_attention_mask: bool | None = None,
+        return_tensors: Any = None,
+    ) -> BatchFeature:
+        """Pads the features of several clips to one length, as transformers' `DataCollatorWithPadding` asks for it.
+
+        Args:
+            processed_features: A mapping of lists or a list of mappings: of each clip what `__call__` returned,
+                `input_features (num_mel_bins, num_mel_frames)` and `attention_mask (num_mel_frames,)`; anything beside
+                them is kept. Features with time first are padded as transformers does.
+            padding: As in transformers.
+            max_length: As in transformers, in frames.
+            truncation: As in transformers.
+            pad_to_multiple_of: As in transformers, in frames.
+            return_attention_mask: As in transformers.
+            return_tensors: As in `__call__`.
+
+        Returns:
+            `input_features (batch, num_mel_bins, num_mel_frames)`, `attention_mask (batch, num_mel_frames)`.
+        """
+        if isinstance(processed_features, (list, tuple)) and processed_features:
+            processed_features = {name: [row[name] for row in processed_features] for name in processed_features[0]}
+        options = (padding, max_length, truncation, pad_to_multiple_of, return_attention_mask)
+        features = [np.asarray(clip) for clip in processed_features.get("input_features", ())]
+        if not features or any(clip.ndim != 2 or len(clip) != self.feature_size for clip in features):
+            return super().pad(processed_features, *options, return_tensors)
+        time_first = {**processed_features, "input_features": [clip.T for clip in features]}
+        padded = super().pad(BatchFeature(time_first), *options, "np")
+        padded["input_features"] = np.ascontiguousarray(padded["input_features"].swapaxes(1, 2))
+        return BatchFeature(dict(padded), tensor_type=return_tensors)
 
     def log_mel(self, waveform: np.ndarray) -> np.ndarray:
         """Whisper's log-mel spectrogram of one checked waveform.
@@ -187,7 +248,7 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
             log_mel = log_mel + (self.level_target - max(loudest, self.level_floor))
         return ((log_mel + 4.0) / 4.0).numpy()
 
-    def _checked(self, clip: Any, index: int) -> np.ndarray:
+    def _checked(self, clip: Any, index: int, cut: int | None) -> np.ndarray:
         waveform = np.asarray(clip)
         if waveform.ndim != 1:
             raise ValueError(
@@ -196,6 +257,7 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
             )
         if waveform.dtype.kind != "f":
             raise ValueError(f"Clip {index} has dtype {waveform.dtype}: expected floats with full scale at 1.")
+        waveform = waveform[:cut]
         if not MIN_CLIP_SAMPLES <= len(waveform) <= self.max_samples:
             raise ValueError(
                 f"Clip {index} has {len(waveform)} samples ({len(waveform) / self.sampling_rate:.3f} s): expected "

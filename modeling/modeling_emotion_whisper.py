@@ -232,8 +232,8 @@ class EmotionWhisperModel(EmotionWhisperPreTrainedModel):
 class EmotionWhisperForAudioClassification(AdapterLabelsMixin, EmotionWhisperPreTrainedModel):
     """Emotion logits for every frame and for the clip, with Matryoshka heads on the encoder's frame vectors.
 
-    transformers' Trainer takes every argument with "label" in its name for a label that each batch must have: give it
-    `TrainingArguments(label_names=["labels"])`, or it evaluates without a loss.
+    transformers' Trainer asks every batch for each argument with "label" in its name, so `forward` names `labels`
+    alone. To train on masks or frames with it, set `TrainingArguments(remove_unused_columns=False)`.
     """
 
     backend = "torch"
@@ -335,9 +335,6 @@ class EmotionWhisperForAudioClassification(AdapterLabelsMixin, EmotionWhisperPre
         input_features: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
-        label_mask: torch.Tensor | None = None,
-        frame_labels: torch.Tensor | None = None,
-        frame_label_mask: torch.Tensor | None = None,
         width: int | None = None,
         **kwargs: Any,
     ) -> EmotionWhisperOutput:
@@ -351,6 +348,8 @@ class EmotionWhisperForAudioClassification(AdapterLabelsMixin, EmotionWhisperPre
             labels (`torch.Tensor` of shape `(batch,)` or `(batch, num_labels)`, *optional*):
                 Class indices (-100 is ignored), or soft labels: with `config.problem="distribution"` a distribution, a
                 row of zeros being ignored; with `"intensity"` targets in 0..1.
+            width (`int`, *optional*):
+                Answer with the head of this nesting width. Default: the widest.
             label_mask (`torch.Tensor` of shape `(batch, num_labels)`, *optional*):
                 Nonzero on the classes that the clip's corpus can express.
             frame_labels (`torch.Tensor` of shape `(batch, num_frames, num_labels)`, *optional*):
@@ -358,10 +357,8 @@ class EmotionWhisperForAudioClassification(AdapterLabelsMixin, EmotionWhisperPre
                 masked in `frame_label_mask` where the targets are intensities.
             frame_label_mask (`torch.Tensor` of shape `(batch, num_frames, num_labels)`, *optional*):
                 `label_mask` of each frame. Default: the clip's.
-            width (`int`, *optional*):
-                Answer with the head of this nesting width. Default: the widest.
             **kwargs:
-                `output_hidden_states`, `output_attentions`, `return_dict`, as in every transformers model.
+                Also `output_hidden_states`, `output_attentions`, `return_dict`, as in every transformers model.
 
         Returns:
             [`EmotionWhisperOutput`].
@@ -369,6 +366,8 @@ class EmotionWhisperForAudioClassification(AdapterLabelsMixin, EmotionWhisperPre
         Raises:
             ValueError: Labels whose shape or type does not fit the model, or an unknown `width`.
         """
+        label_mask = kwargs.pop("label_mask", None)
+        frame_labels, frame_label_mask = kwargs.pop("frame_labels", None), kwargs.pop("frame_label_mask", None)
         outputs: EmotionWhisperModelOutput = self.model(input_features, attention_mask, return_dict=True, **kwargs)
         frame_vectors = self.dropout(outputs.last_hidden_state)
         frame_mask = outputs.frame_mask

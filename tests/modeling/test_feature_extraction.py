@@ -112,6 +112,47 @@ def test_takes_every_kind_of_float_waveform(make_clip: MakeClip) -> None:
         )
 
 
+def test_truncation_and_padding_to_a_length(make_clip: MakeClip) -> None:
+    extractor = EmotionWhisperFeatureExtractor()
+    long, short = make_clip(8000), make_clip(4000, 1)
+    cut = extractor([long, short], max_length=6000, truncation=True)
+    for name, values in extractor([long[:6000], short]).items():
+        np.testing.assert_array_equal(cut[name], values)
+    padded = extractor([short], padding="max_length", max_length=6000)
+    np.testing.assert_array_equal(padded["input_features"][0, :, :25], extractor(short)["input_features"][0])
+    assert padded["input_features"].shape == (1, 80, 37)
+    assert padded["attention_mask"].sum() == 25
+    assert extractor(short, padding="max_length")["input_features"].shape == (1, 80, 3000)
+    assert extractor(np.zeros(480001, np.float32), truncation=True)["attention_mask"].sum() == 3000
+    np.testing.assert_array_equal(
+        extractor([long, long], padding=False)["input_features"], extractor([long, long])["input_features"]
+    )
+
+
+@pytest.mark.parametrize("return_tensors", [None, "np", "pt"])
+@pytest.mark.parametrize("fields", [{}, {"level_normalization": True}, {"padding_value": -1.0}])
+def test_clips_heard_one_by_one_are_padded_to_their_batch(
+    make_clip: MakeClip, return_tensors: str | None, fields: dict[str, Any]
+) -> None:
+    extractor = EmotionWhisperFeatureExtractor(**fields)
+    clips = [make_clip(num_samples, seed) for seed, num_samples in enumerate((3000, 12800, 8000))]
+    rows = [{name: values[0] for name, values in extractor(clip).items()} | {"labels": 3} for clip in clips]
+    padded = extractor.pad(rows, return_tensors=return_tensors)
+    for name, values in extractor(clips, return_tensors=return_tensors).items():
+        assert type(padded[name]) is type(values)
+        np.testing.assert_array_equal(padded[name], values)
+    assert np.asarray(padded["labels"]).tolist() == [3, 3, 3]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    np.testing.assert_array_equal(extractor.pad(columns)["input_features"], padded["input_features"])
+
+
+def test_features_with_time_first_are_padded_as_elsewhere_in_transformers() -> None:
+    rows = [np.full((num_frames, 80), 1.0, np.float32) for num_frames in (5, 9)]
+    padded = EmotionWhisperFeatureExtractor().pad({"input_features": rows}, return_tensors="np")
+    assert padded["input_features"].shape == (2, 9, 80)
+    assert padded["input_features"][0].sum() == 5 * 80
+
+
 @pytest.mark.parametrize("stack", [np.stack, lambda clips: torch.from_numpy(np.stack(clips))], ids=["array", "tensor"])
 def test_rows_are_clips(make_clip: MakeClip, stack: Any) -> None:
     extractor = EmotionWhisperFeatureExtractor()
@@ -136,6 +177,10 @@ def test_rows_are_clips(make_clip: MakeClip, stack: Any) -> None:
         (np.full(16000, 1e300), {}, "infinite"),
         ([], {}, "empty list"),
         (np.zeros(16000, np.float32), {"sampling_rate": 8000}, "16000 Hz, got 8000 Hz"),
+        (np.zeros(16000, np.float32), {"padding": "left"}, "longest.*max_length.*do_not_pad"),
+        (np.zeros(16000, np.float32), {"max_length": 399}, "400 to 480000 samples, got 399"),
+        (np.zeros(16000, np.float32), {"max_length": 480001}, "got 480001"),
+        ([np.zeros(16000, np.float32), np.zeros(8000, np.float32)], {"padding": False}, "one length only"),
         ([np.zeros(16000, np.float32), np.zeros(3, np.float32)], {}, "Clip 1 has 3 samples"),
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from transformers import Trainer, TrainingArguments
 
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
@@ -48,7 +49,6 @@ def make_trainer(make_clip: Callable[..., np.ndarray], tmp_path: Path) -> Callab
             per_device_train_batch_size=batch_size,
             gradient_accumulation_steps=accumulation,
             per_device_eval_batch_size=4,
-            label_names=["labels"],
             remove_unused_columns=False,
             disable_tqdm=True,
             save_strategy="no",
@@ -88,3 +88,47 @@ def test_accumulated_gradients_are_those_of_one_batch(make_model: MakeModel, mak
         trainer.train()
         losses.append(trainer.state.log_history[-1]["train_loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+def test_trains_as_the_tutorial_of_transformers_does(
+    make_model: MakeModel, make_clip: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
+    model = make_model(num_labels=3)
+    extractor = EmotionWhisperFeatureExtractor.from_model_config(model.config)
+
+    def row(index: int) -> dict[str, Any]:
+        inputs = extractor(make_clip(2000 + 777 * index, index), max_length=5000, truncation=True)
+        return {name: values[0].tolist() for name, values in inputs.items()} | {"label": index % 3}
+
+    data = Dataset.from_list([row(index) for index in range(6)])
+    arguments = TrainingArguments(
+        tmp_path / "run",
+        use_cpu=True,
+        report_to="none",
+        num_train_epochs=6,
+        learning_rate=3e-3,
+        per_device_train_batch_size=3,
+        per_device_eval_batch_size=4,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        load_best_model_at_end=True,
+        metric_for_best_model="loss",
+        disable_tqdm=True,
+    )
+    trainer = Trainer(
+        model,
+        arguments,
+        train_dataset=data,
+        eval_dataset=data,
+        processing_class=extractor,
+        compute_metrics=lambda found: {"recall": float((found.predictions.argmax(-1) == found.label_ids).mean())},
+    )
+    before = trainer.evaluate()
+    trainer.train()
+    after = trainer.evaluate()
+    assert after["eval_loss"] < before["eval_loss"]
+    assert 0 <= after["eval_recall"] <= 1
+    trainer.save_model(tmp_path / "final")
+    loaded = EmotionWhisperForAudioClassification.from_pretrained(tmp_path / "final")
+    inputs = EmotionWhisperFeatureExtractor.from_pretrained(tmp_path / "final")(make_clip(4000), return_tensors="pt")
+    torch.testing.assert_close(loaded(**inputs).logits, model.eval()(**inputs).logits)
