@@ -31,6 +31,7 @@ from audio_emotion.training.data import load_clips
 from audio_emotion.training.evaluation import hear_corpus, report_heard
 from audio_emotion.training.evaluation_run import read_corpora
 from audio_emotion.training.recipe import Recipe, load_recipe
+from audio_emotion.training.shift_evaluation import evaluate_shifts
 from audio_emotion.training.train import train
 from audio_emotion.training.validation import clip_logits, recall_by_corpus, weighted_recall
 from benchmarks.baseline import ZERO_SHOT
@@ -124,11 +125,14 @@ def variants(recipe: Recipe, only: list[str] | None = None) -> dict[str, tuple[R
     return found
 
 
-def run_variant(recipe: Recipe, folder: Path, held_out: list[str], zero_shot: list[str], data: str) -> dict[str, Any]:
+def run_variant(
+    recipe: Recipe, folder: Path, held_out: list[str], zero_shot: list[str], data: str, shifts: str | None
+) -> dict[str, Any]:
     """Trains and measures one variant, or reads what an earlier call measured.
 
     Returns:
-        `validation`: UAR of the validation speakers; `held_out` and `zero_shot`: UAR over all classes of each corpus.
+        `validation`: UAR of the validation speakers; `held_out` and `zero_shot`: UAR over all classes of each corpus;
+        with `shifts`, the folder of shift sets, `eder` of each.
     """
     recipe = recipe.model_copy(update={"output_dir": str(folder)})
     result = folder / RESULT
@@ -137,14 +141,32 @@ def run_variant(recipe: Recipe, folder: Path, held_out: list[str], zero_shot: li
         found = json.loads(result.read_text(encoding="utf-8"))
         if found["asked"] != asked:
             raise SystemExit(f"{folder} holds a run of another recipe or other corpora: choose another --out")
-        measured: dict[str, Any] = found["measured"]
-        return measured
-    final = train(recipe, resume=bool(list_checkpoints(folder / "checkpoints")))
+    else:
+        final = train(recipe, resume=bool(list_checkpoints(folder / "checkpoints")))
+        found = {"asked": asked, "measured": _measure(final, recipe, held_out, zero_shot, data)}
+        _save(found, result)
+    measured: dict[str, Any] = found["measured"]
+    if shifts is not None:
+        sets = read_corpora([shifts], split="all")[0]
+        if measured.get("eder", {}).keys() != sets.keys():
+            pipe = AudioEmotionPipeline.from_pretrained(str(folder / "final"))
+            errors = {name: evaluate_shifts(pipe, rows, num_resamples=1) for name, rows in sets.items()}
+            measured["eder"] = {name: error["segments"]["eder"]["value"] for name, error in errors.items()}
+            _save(found, result)
+    return measured
+
+
+def _save(found: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def _measure(final: Path, recipe: Recipe, held_out: list[str], zero_shot: list[str], data: str) -> dict[str, Any]:
+    """UAR of a finished model, as `run_variant` returns it."""
     model = EmotionWhisperForAudioClassification.from_pretrained(final)
     extractor = EmotionWhisperFeatureExtractor.from_pretrained(final)
     clips = load_clips(recipe.data, "validation")
     logits = clip_logits(model, extractor, clips, recipe.loop.frames_per_batch)
-    measured = {"validation": weighted_recall(recall_by_corpus(logits, clips), clips)}
+    measured: dict[str, Any] = {"validation": weighted_recall(recall_by_corpus(logits, clips), clips)}
     pipe = AudioEmotionPipeline.from_pretrained(str(final))
     for kind, names in (("held_out", held_out), ("zero_shot", zero_shot)):
         measured[kind] = {}
@@ -154,12 +176,11 @@ def run_variant(recipe: Recipe, folder: Path, held_out: list[str], zero_shot: li
                 key: numbers["priors"]["train"]["uar"]["value"]
                 for key, numbers in report["corpora"][name]["class_sets"].items()
             }
-    result.write_text(json.dumps({"asked": asked, "measured": measured}, indent=1) + "\n", encoding="utf-8")
     return measured
 
 
 def columns_of(measured: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Flat columns of the table: a run's UARs by name."""
+    """Flat columns of the table: a run's UARs and diarization errors by name."""
     yield "validation", measured["validation"]
     for name, sets in measured["held_out"].items():
         yield f"{name}, held out", sets["all"]
@@ -167,6 +188,8 @@ def columns_of(measured: dict[str, Any]) -> Iterator[tuple[str, float]]:
         for key, value in sets.items():
             if key in ("all", "four") and (key == "all" or sets.get("all") != value):
                 yield f"{name}, {key}", value
+    for name, error in measured.get("eder", {}).items():
+        yield f"EDER, {name}", error
 
 
 def effects(
@@ -205,13 +228,14 @@ def markdown(numbers: dict[str, Any]) -> str:
         "Points of unweighted average recall that switching an ingredient on adds to the same run without it: mean "
         "over the seeds, with their standard deviation where there are several. One changes at a time. "
         f"{budget}. Validation and held-out corpora decide; the zero-shot corpora are "
-        "reported and decide nothing. A difference below about two points is within what another seed does.",
+        "reported and decide nothing. A difference below about two points is within what another seed does."
+        + (" EDER is the emotion diarization error rate: less is better." if "EDER" in "".join(columns) else ""),
         "",
         f"Written by `{numbers['command']}`.",
         "",
         "| Ingredient | In the recipe | Seeds | " + " | ".join(columns) + " |",
         "|---|---|---:|" + "---:|" * len(columns),
-        f"| the recipe itself (UAR, %) | | {len(base)} | " + " | ".join(f"{score:.1f}" for score in scores) + " |",
+        f"| the recipe itself (%) | | {len(base)} | " + " | ".join(f"{score:.1f}" for score in scores) + " |",
     ]
     for name, gains in numbers["effects"].items():
         cells = [
@@ -234,6 +258,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--zero-shot", nargs="*", default=list(ZERO_SHOT), metavar="CORPUS", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--shifts", metavar="FOLDER", help="what `corpora shifts` wrote of validation speakers: adds EDER"
     )
     parser.add_argument("--only", nargs="+", metavar="INGREDIENT", help="default: all; --list names them")
     parser.add_argument("--list", action="store_true", help="name the ingredients, and stop")
@@ -268,7 +295,9 @@ def main() -> None:
         if args.report and not (folder / RESULT).exists():
             continue
         console.print(f"run {number + 1} of {total}: {name}, seed {seed}")
-        runs[name][str(seed)] = dict(columns_of(run_variant(variant, folder, args.held_out, args.zero_shot, args.data)))
+        runs[name][str(seed)] = dict(
+            columns_of(run_variant(variant, folder, args.held_out, args.zero_shot, args.data, args.shifts))
+        )
         _write(args, recipe, runs, is_on)
     print(args.markdown.read_text(encoding="utf-8"))
 
@@ -278,13 +307,15 @@ def _write(
 ) -> None:
     """Writes the results so far, so that an interrupted ablation leaves a report of what is done."""
     done = {name: on for name, on in is_on.items() if runs[name]}
-    overrides = "".join(f" --set {override}" for override in args.overrides)
-    held_out = f" --held-out {' '.join(args.held_out)}" if args.held_out else ""
-    only = f" --only {shlex.join(args.only)}" if args.only else ""
-    seeds = " ".join(map(str, args.seeds))
+    options = ["--config", args.config, "--data", args.data]
+    for name in ("held_out", "shifts", "only", "seeds"):
+        if values := getattr(args, name):
+            options += [f"--{name.replace('_', '-')}", *([values] if isinstance(values, str) else map(str, values))]
+    for override in args.overrides:
+        options += ["--set", override]
     numbers = {
         "benchmark": "ablation",
-        "command": f"python -m benchmarks.ablation --config {args.config}{held_out}{only} --seeds {seeds}{overrides}",
+        "command": f"python -m benchmarks.ablation {shlex.join(options)}",
         "recipe": recipe.model_dump(mode="json"),
         "items": recipe.sampling.items_per_epoch * recipe.loop.epochs,
         "seeds": args.seeds,

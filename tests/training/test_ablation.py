@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from audio_emotion.training.recipe import Recipe, save_recipe
+from audio_emotion.training.shift_set import ShiftSetRecipe, write_shift_set
 from benchmarks import ablation
 
 
@@ -68,6 +69,13 @@ def test_the_command_trains_measures_reports_and_skips_what_is_done(
     monkeypatch.setattr(sys, "argv", ["ablation", *arguments, "--seeds", "0", "1", "--report"])
     ablation.main()
     assert json.loads(out.read_text())["runs"] == numbers["runs"]
+    write_shift_set(with_foreign_corpus, "alpha", "train", tmp_path / "shifts", ShiftSetRecipe(num_recordings=3))
+    monkeypatch.setattr(sys, "argv", ["ablation", *arguments, "--shifts", str(tmp_path / "shifts")])
+    ablation.main()
+    with_errors = json.loads(out.read_text())["runs"]["LoRA"]["0"]
+    assert with_errors.pop("EDER, alpha_shifts") >= 0
+    assert with_errors == numbers["runs"]["LoRA"]["0"]
+    assert "less is better" in page.read_text()
     monkeypatch.setattr(sys, "argv", ["ablation", *arguments, "--set", "optimizer.learning_rate=0.01"])
     with pytest.raises(SystemExit, match="another recipe"):
         ablation.main()
