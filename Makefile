@@ -33,7 +33,7 @@ $(INSTALLED): pyproject.toml requirements.lock requirements-torch.lock
 demo: $(INSTALLED) ## analyse the example recording: a table here, a picture beside the recording
 	@$(BIN)/audio-emotion analyze $(RECORDING) --plot $(RECORDING:.flac=.png)
 
-# Two processes of one thread each are a third faster than one process of two.
+# Two processes of one thread each are done sooner than one process of two.
 test: $(INSTALLED) ## run the default test suite (no network, no GPU)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 

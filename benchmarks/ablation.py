@@ -23,18 +23,14 @@ import torch
 from rich.console import Console
 from transformers import WhisperConfig
 
-from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
-from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
 from audio_emotion.training.checkpoints import list_checkpoints
-from audio_emotion.training.data import load_clips
-from audio_emotion.training.evaluation import hear_corpus, report_heard
 from audio_emotion.training.evaluation_run import read_corpora
 from audio_emotion.training.recipe import Recipe, load_recipe
 from audio_emotion.training.shift_evaluation import evaluate_shifts
 from audio_emotion.training.train import train
-from audio_emotion.training.validation import clip_logits, recall_by_corpus, weighted_recall
 from benchmarks.baseline import ZERO_SHOT
+from benchmarks.recall import corpus_recall, validation_recall
 
 BASE = "recipe"
 RESULT = "result.json"
@@ -143,7 +139,10 @@ def run_variant(
             raise SystemExit(f"{folder} holds a run of another recipe or other corpora: choose another --out")
     else:
         final = train(recipe, resume=bool(list_checkpoints(folder / "checkpoints")))
-        found = {"asked": asked, "measured": _measure(final, recipe, held_out, zero_shot, data)}
+        recalls = {"validation": validation_recall(final, recipe.data)}
+        corpora = {"held_out": held_out, "zero_shot": zero_shot}
+        heard = {kind: corpus_recall(final, data, names) for kind, names in corpora.items()}
+        found = {"asked": asked, "measured": recalls | heard}
         _save(found, result)
     measured: dict[str, Any] = found["measured"]
     if shifts is not None:
@@ -158,25 +157,6 @@ def run_variant(
 
 def _save(found: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-
-
-def _measure(final: Path, recipe: Recipe, held_out: list[str], zero_shot: list[str], data: str) -> dict[str, Any]:
-    """UAR of a finished model, as `run_variant` returns it."""
-    model = EmotionWhisperForAudioClassification.from_pretrained(final)
-    extractor = EmotionWhisperFeatureExtractor.from_pretrained(final)
-    clips = load_clips(recipe.data, "validation")
-    logits = clip_logits(model, extractor, clips, recipe.loop.frames_per_batch)
-    measured: dict[str, Any] = {"validation": weighted_recall(recall_by_corpus(logits, clips), clips)}
-    pipe = AudioEmotionPipeline.from_pretrained(str(final))
-    for kind, names in (("held_out", held_out), ("zero_shot", zero_shot)):
-        measured[kind] = {}
-        for name, rows in read_corpora([data], names, "all")[0].items() if names else ():
-            report = report_heard([hear_corpus(pipe, name, rows)], model.config, num_resamples=1)
-            measured[kind][name] = {
-                key: numbers["priors"]["train"]["uar"]["value"]
-                for key, numbers in report["corpora"][name]["class_sets"].items()
-            }
-    return measured
 
 
 def columns_of(measured: dict[str, Any]) -> Iterator[tuple[str, float]]:
@@ -225,10 +205,10 @@ def markdown(numbers: dict[str, Any]) -> str:
     lines = [
         "# What each ingredient is worth",
         "",
-        "Points of unweighted average recall that switching an ingredient on adds to the same run without it: mean "
-        "over the seeds, with their standard deviation where there are several. One changes at a time. "
-        f"{budget}. Validation and held-out corpora decide; the zero-shot corpora are "
-        "reported and decide nothing. A difference below about two points is within what another seed does."
+        "Percentage points that switching an ingredient on adds to the unweighted average recall of the same run "
+        "without it: mean over the seeds, with their standard deviation where there are several. One changes at a "
+        f"time. {budget}. Validation and held-out corpora decide; the zero-shot corpora are reported and decide "
+        "nothing. The spreads show how much another seed changes; a single seed shows little more than a tendency."
         + (" EDER is the emotion diarization error rate: less is better." if "EDER" in "".join(columns) else ""),
         "",
         f"Written by `{numbers['command']}`.",

@@ -17,21 +17,15 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
-from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
+from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
 from audio_emotion.pipeline.colors_audio_emotion import OKABE_ITO
-from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
-from audio_emotion.training.data import load_clips
-from audio_emotion.training.evaluation import hear_corpus, report_heard
-from audio_emotion.training.evaluation_run import read_corpora
 from audio_emotion.training.recipe import CorpusRecipe
-from audio_emotion.training.validation import clip_logits, recall_by_corpus, weighted_recall
 from benchmarks.baseline import ZERO_SHOT
 from benchmarks.measure import argument_parser, report
+from benchmarks.recall import corpus_recall, validation_recall
 
 ROOT = Path(__file__).parents[1]
 CHECKPOINT = "src/audio_emotion/checkpoint"
-FRAMES_PER_BATCH = 3200
 RUN_ITEMS = {"2ca6ea2": 18_000, "36ea262": 2 * 9_600, "5570519": 14_400, "9e1f193": 16_000}
 """By the commit that shipped it: training items of the runs since the one before (`training/recipes`)."""
 BARS = {"emodb": {"all": 0.80, "four": 0.92}, "urdu": {"all": 0.60}}
@@ -57,16 +51,8 @@ def shipped_commits() -> list[str]:
 
 def measure(folder: Path, data: str) -> dict[str, Any]:
     """Recall of one checkpoint on the validation speakers of its corpora, and by class set on the zero-shot corpora."""
-    model = EmotionWhisperForAudioClassification.from_pretrained(folder, dtype=torch.float32)
-    extractor = EmotionWhisperFeatureExtractor.from_pretrained(folder)
-    clips = load_clips([CorpusRecipe(path=data, name=name) for name in model.config.corpora], "validation")
-    recalls = recall_by_corpus(clip_logits(model, extractor, clips, FRAMES_PER_BATCH), clips)
-    found: dict[str, Any] = {"validation": weighted_recall(recalls, clips)}
-    pipe = AudioEmotionPipeline.from_pretrained(str(folder))
-    for name, rows in read_corpora([data], ZERO_SHOT, "all")[0].items():
-        corpus = report_heard([hear_corpus(pipe, name, rows)], model.config, num_resamples=1)["corpora"][name]
-        found[name] = {key: numbers["priors"]["train"]["uar"]["value"] for key, numbers in corpus["class_sets"].items()}
-    return found
+    corpora = [CorpusRecipe(path=data, name=name) for name in EmotionWhisperConfig.from_pretrained(folder).corpora]
+    return {"validation": validation_recall(folder, corpora), **corpus_recall(folder, data, ZERO_SHOT)}
 
 
 def draw(curve: list[dict[str, Any]], path: Path) -> None:

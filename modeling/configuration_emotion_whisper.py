@@ -213,6 +213,8 @@ class EmotionWhisperConfig(PreTrainedConfig):
             )
         own = {field.name for field in fields(cls)} - {"encoder_config", "dtype"}
         overrides = {name: kwargs.pop(name) for name in own & kwargs.keys()}
+        if kwargs.get("num_labels") is None:
+            kwargs.pop("num_labels", None)
         stale = {"label2id"} if "id2label" in overrides else set()
         num_before = _count(config_dict.get("id2label"), len(EMOTIONS))
         if kwargs.get("num_labels", _count(overrides.get("id2label"), num_before)) != num_before:

@@ -155,7 +155,7 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
 
         Raises:
             ValueError: A wrong rate, a waveform of a wrong rank, dtype or length, or with NaN or infinite values, clips
-                of several lengths with `padding=False`, or a `padding` or `max_length` that is none.
+                of several lengths with `padding=False`, an unknown `padding`, or a `max_length` out of range.
         """
         if sampling_rate is not None and sampling_rate != self.sampling_rate:
             raise ValueError(f"Expected audio at {self.sampling_rate} Hz, got {sampling_rate} Hz: resample it first.")
@@ -164,8 +164,10 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
         strategy = PaddingStrategy(padding)
         if max_length is None:
             max_length = self.max_samples
-        elif not MIN_CLIP_SAMPLES <= max_length <= self.max_samples:
-            raise ValueError(f"max_length must be {MIN_CLIP_SAMPLES} to {self.max_samples} samples, got {max_length}.")
+        elif not isinstance(max_length, int) or not MIN_CLIP_SAMPLES <= max_length <= self.max_samples:
+            raise ValueError(
+                f"max_length must be {MIN_CLIP_SAMPLES} to {self.max_samples} whole samples, got {max_length!r}."
+            )
         cut = max_length if truncation else None
         waveforms = [self._checked(clip, index, cut) for index, clip in enumerate(_clips(raw_speech))]
         num_mel_frames = [len(waveform) // self.hop_length for waveform in waveforms]
@@ -209,6 +211,9 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
 
         Returns:
             `input_features (batch, num_mel_bins, num_mel_frames)`, `attention_mask (batch, num_mel_frames)`.
+
+        Raises:
+            ValueError: There are no features, or no padding for clips of several lengths.
         """
         if isinstance(processed_features, (list, tuple)) and processed_features:
             processed_features = {name: [row[name] for row in processed_features] for name in processed_features[0]}
@@ -218,6 +223,8 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
             return super().pad(processed_features, *options, return_tensors)
         time_first = {**processed_features, "input_features": [clip.T for clip in features]}
         padded = super().pad(BatchFeature(time_first), *options, "np")
+        if padded["input_features"].ndim != 3:
+            raise ValueError("Clips of several lengths make no batch without padding: pass padding=True.")
         padded["input_features"] = np.ascontiguousarray(padded["input_features"].swapaxes(1, 2))
         return BatchFeature(dict(padded), tensor_type=return_tensors)
 

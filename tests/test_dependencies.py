@@ -83,4 +83,8 @@ def test_the_lock_pins_core_and_dev_and_what_they_need() -> None:
 def test_only_torch_is_without_hashes() -> None:
     assert list(TORCH) == ["torch"]
     assert not [name for name, (_, num_hashes) in LOCK.items() if not num_hashes]
-    assert "--only-binary :all:" in (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-torch.lock"])
+def test_no_package_runs_code_to_be_installed(name: str) -> None:
+    assert "--only-binary :all:" in (ROOT / name).read_text(encoding="utf-8").splitlines()

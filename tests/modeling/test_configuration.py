@@ -153,5 +153,6 @@ def test_new_labels_leave_out_what_belongs_to_the_old_heads(asked: dict[str, Any
 def test_new_names_keep_what_was_trained(tmp_path: Path) -> None:
     EmotionWhisperConfig(encoder_config=SMALL, temperature=1.7).save_pretrained(tmp_path)
     names = dict(enumerate("abcdefgh"))
+    assert EmotionWhisperConfig.from_pretrained(tmp_path, num_labels=None).temperature == 1.7
     loaded = EmotionWhisperConfig.from_pretrained(tmp_path, id2label=names)
     assert (loaded.temperature, loaded.id2label, loaded.label2id["h"]) == (1.7, names, 7)

@@ -146,6 +146,13 @@ def test_clips_heard_one_by_one_are_padded_to_their_batch(
     np.testing.assert_array_equal(extractor.pad(columns)["input_features"], padded["input_features"])
 
 
+def test_clips_of_several_lengths_are_not_stacked_without_padding(make_clip: MakeClip) -> None:
+    extractor = EmotionWhisperFeatureExtractor()
+    rows = [{name: values[0] for name, values in extractor(make_clip(length)).items()} for length in (3000, 8000)]
+    with pytest.raises(ValueError, match="padding"):
+        extractor.pad(rows, padding=False)
+
+
 def test_features_with_time_first_are_padded_as_elsewhere_in_transformers() -> None:
     rows = [np.full((num_frames, 80), 1.0, np.float32) for num_frames in (5, 9)]
     padded = EmotionWhisperFeatureExtractor().pad({"input_features": rows}, return_tensors="np")
@@ -178,8 +185,9 @@ def test_rows_are_clips(make_clip: MakeClip, stack: Any) -> None:
         ([], {}, "empty list"),
         (np.zeros(16000, np.float32), {"sampling_rate": 8000}, "16000 Hz, got 8000 Hz"),
         (np.zeros(16000, np.float32), {"padding": "left"}, "longest.*max_length.*do_not_pad"),
-        (np.zeros(16000, np.float32), {"max_length": 399}, "400 to 480000 samples, got 399"),
+        (np.zeros(16000, np.float32), {"max_length": 399}, "400 to 480000 whole samples, got 399"),
         (np.zeros(16000, np.float32), {"max_length": 480001}, "got 480001"),
+        (np.zeros(16000, np.float32), {"max_length": "30"}, "got '30'"),
         ([np.zeros(16000, np.float32), np.zeros(8000, np.float32)], {"padding": False}, "one length only"),
         ([np.zeros(16000, np.float32), np.zeros(3, np.float32)], {}, "Clip 1 has 3 samples"),
     ],
