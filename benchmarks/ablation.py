@@ -165,9 +165,9 @@ def columns_of(measured: dict[str, Any]) -> Iterator[tuple[str, float]]:
     for name, sets in measured["held_out"].items():
         yield f"{name}, held out", sets["all"]
     for name, sets in measured["zero_shot"].items():
-        for key, value in sets.items():
-            if key in ("all", "four") and (key == "all" or sets.get("all") != value):
-                yield f"{name}, {key}", value
+        for key in ("all", "four"):
+            if key in sets:
+                yield f"{name}, {key}", sets[key]
     for name, error in measured.get("eder", {}).items():
         yield f"EDER, {name}", error
 

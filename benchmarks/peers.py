@@ -11,7 +11,7 @@ drawn from corpora with --data. Ratios compare runs that lie next to each other 
 ffmpeg program; here it gets arrays that soundfile read, which is faster. Cases already in FILE are kept, so they can be
 measured one by one.
 
-Usage: python -m benchmarks.peers [--lengths 1 3 10 30 mix] [--batches 1 16] [--threads 2] [--json FILE]
+Usage: python -m benchmarks.peers [--lengths 1 3 10 30 mix] [--batches 1 16] [--threads 2] [--device cuda] [--json FILE]
 """
 
 import functools
@@ -43,24 +43,40 @@ BARS = {"mix": 8.0, "3": 10.0}
 """How many times the clips per second of stock are wanted; for 3 s at batch 1."""
 
 
-def make_peers(model: str, folder: Path, names: Sequence[str] | None = None) -> dict[str, Peer]:
-    """The peers that are installed, or those of them that are named; `folder` takes converted models."""
+def make_peers(
+    model: str,
+    folder: Path,
+    names: Sequence[str] | None = None,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> dict[str, Peer]:
+    """The peers that are installed, or those of them that are named; `folder` takes converted models.
+
+    `device` and `dtype` are for those in PyTorch: only they are made for another device than the CPU.
+    """
     ours, features = load(model)
-    padded_model = EmotionWhisperForAudioClassification.from_pretrained(
-        model, dtype=torch.float32, pad_to_window=True
-    ).eval()
+    ours.to(dtype)
+    padded_model = EmotionWhisperForAudioClassification.from_pretrained(model, dtype=dtype, pad_to_window=True).eval()
     padded = EmotionWhisperFeatureExtractor.from_pretrained(model, pad_to_window=True)
     makers: dict[str, Callable[[], Peer]] = {
-        "ours": lambda: _our_peer(AudioEmotionPipeline(model=ours, feature_extractor=features)),
-        "stock": lambda: _stock_peer(ours),
-        "reference": lambda: _our_peer(AudioEmotionPipeline(model=padded_model, feature_extractor=padded)),
+        "ours": lambda: _our_peer(AudioEmotionPipeline(model=ours, feature_extractor=features, device=device)),
+        "stock": lambda: _stock_peer(ours, device),
+        "reference": lambda: _our_peer(
+            AudioEmotionPipeline(model=padded_model, feature_extractor=padded, device=device)
+        ),
     }
+    if device != "cpu":
+        return _chosen(makers, names)
     if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnxscript"):
         makers["onnx"] = lambda: _our_peer(
             AudioEmotionPipeline.from_pretrained(export_onnx(model, folder / "onnx").folder)
         )
     if importlib.util.find_spec("ctranslate2"):
         makers["ctranslate2"] = lambda: _ctranslate2_peer(ours, folder / "ctranslate2")
+    return _chosen(makers, names)
+
+
+def _chosen(makers: dict[str, Callable[[], Peer]], names: Sequence[str] | None) -> dict[str, Peer]:
     return {name: make() for name, make in makers.items() if names is None or name in ("ours", *names)}
 
 
@@ -68,11 +84,10 @@ def _our_peer(pipe: AudioEmotionPipeline) -> Peer:
     return lambda files, batch_size: pipe(list(files), batch_size=batch_size)
 
 
-def _stock_peer(ours: EmotionWhisperForAudioClassification) -> Peer:
+def _stock_peer(ours: EmotionWhisperForAudioClassification, device: str) -> Peer:
     features = WhisperFeatureExtractor(feature_size=ours.config.encoder_config.num_mel_bins)
-    pipe = transformers.pipeline(
-        "audio-classification", model=stock_twin(ours), feature_extractor=features, device="cpu"
-    )
+    twin = stock_twin(ours).to(ours.dtype)
+    pipe = transformers.pipeline("audio-classification", model=twin, feature_extractor=features, device=device)
 
     def score(files: Sequence[str], batch_size: int) -> object:
         recordings: Any = [
@@ -176,6 +191,10 @@ def main() -> None:
     parser.add_argument("--long-runs", type=int, default=3, help="the same for many clips; at least 2")
     parser.add_argument("--peers", nargs="+", help="which of them beside ours; by default all that are installed")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of every peer")
+    parser.add_argument("--device", default="cpu", help="where the peers in PyTorch run, such as cuda")
+    parser.add_argument(
+        "--dtype", default="float32", choices=["float32", "bfloat16", "float16"], help="of their weights"
+    )
     parser.add_argument("--model", default=str(bundled_checkpoint()), help="folder or Hub id; by default the bundled")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -184,7 +203,7 @@ def main() -> None:
         cases = json.loads(args.json.read_text(encoding="utf-8"))["cases"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        peers = make_peers(args.model, folder, args.peers)
+        peers = make_peers(args.model, folder, args.peers, args.device, getattr(torch, args.dtype))
         for peer in peers.values():  # the first call of each is slow
             peer(write_clips(folder / f"first-{id(peer)}", cut_example([3.0])), 1)
         for length in args.lengths:
@@ -204,7 +223,10 @@ def main() -> None:
                     case["bar"] = {"over": "stock", "at_least": bar}
                     print(f"    wanted: at least {bar:g} times stock")
                 cases[f"{length}, batch {batch_size}"] = case
-    report({"benchmark": "peers", "threads": args.threads, "model": Path(args.model).name, "cases": cases}, args.json)
+    measured = {"threads": args.threads, "device": args.device, "dtype": args.dtype, "model": Path(args.model).name}
+    if args.device.startswith("cuda"):
+        measured["accelerator"] = torch.cuda.get_device_name()
+    report({"benchmark": "peers", **measured, "cases": cases}, args.json)
 
 
 if __name__ == "__main__":

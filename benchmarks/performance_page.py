@@ -184,6 +184,18 @@ SECTIONS = (
         "(both on 30 s), `ctranslate2` the encoder alone as faster-whisper feeds it (30 s), `onnx` our own graph. "
         "`mix` has the lengths of nine prepared corpora. Aim: the mix 8 times stock, a single clip of 3 s 10 times.",
     ),
+    *(
+        Section(
+            f"On a GPU, {dtype}",
+            f"peers_cuda_{dtype}",
+            "python -m benchmarks.peers --peers stock --device cuda --lengths mix --batches 64 --mix-clips 192 "
+            f"--threads 16 --dtype {dtype} --json results/peers_cuda_{dtype}.json",
+            ("clips", "batch", "peer", "ours, clips/s", "peer, clips/s", "ours is faster, times"),
+            _peers,
+            "From files to scores in one process: what decodes and makes features on the CPU decides here, for both.",
+        )
+        for dtype in ("float32", "bfloat16")
+    ),
     Section(
         "The encoder and the roof of the machine",
         "roof",
@@ -296,6 +308,7 @@ def section_text(section: Section, results: Results) -> str:
         f"{results['encoder_layers']} encoder layers" if "encoder_layers" in results else "",
         f"{results.get('processor') or results['machine']}",
         f"{results['cores']} cores" if results.get("cores") else "",
+        results.get("accelerator", ""),
         f"torch {results['versions']['torch']}",
     ]
     lines = [f"## {section.title}", section.note, markdown_table(section.header, rows)]

@@ -3,8 +3,9 @@
 All layers of the recipe's encoder, its corpora and seed, as many clips as asked for; settings of transformers' example
 `run_audio_classification.py` (AdamW 3e-5, linear schedule, a tenth of it warm-up, 32 clips a step): hard labels (the
 most probable class), cross-entropy over all classes, clips drawn evenly and padded to one window, no augmentation. The
-window is Whisper's 30 s on a GPU; on a CPU it is 10 s, with the table of positions cut to it. Longer clips train on a
-random part, as in the example. Measured as ours: zero-shot, absent classes masked, speaker bootstrap, 1 s windows.
+window is Whisper's 30 s on a GPU, where it trains in bf16; on a CPU it is 10 s, with the table of positions cut to it.
+Longer clips train on a random part, as in the example. Measured as ours: zero-shot, absent classes masked, speaker
+bootstrap, 1 s windows.
 
 Usage: python -m benchmarks.stock_recipe --config training/recipes/base.yaml --data prepared --items 6000 --threads 2
 
@@ -118,6 +119,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, metavar="N", help="clips seen in training; default: the recipe's")
     parser.add_argument("--output-dir", type=Path, default=Path("runs/stock"), help="checkpoints; default: %(default)s")
     parser.add_argument("--batch-size", type=int, default=8, help="clips in one pass; default: %(default)s")
+    parser.add_argument("--num-workers", type=int, default=0, help="processes that read clips; default: %(default)s")
     parser.add_argument("--save-every", type=int, default=10, metavar="STEPS", help="default: %(default)s")
     args = parser.parse_args()
     if args.threads is not None:
@@ -142,6 +144,8 @@ def main() -> None:
         logging_steps=5,
         report_to="none",
         remove_unused_columns=False,
+        dataloader_num_workers=args.num_workers,
+        bf16=torch.cuda.is_available(),
     )
     run = {
         "items": items,
@@ -170,6 +174,7 @@ def main() -> None:
         "num_parameters": sum(parameter.numel() for parameter in trained.parameters()),
         "items": items,
         "window_s": window_s,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "learning_rate": LEARNING_RATE,
         "seed": recipe.seed,
     }

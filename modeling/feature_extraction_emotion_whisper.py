@@ -244,7 +244,7 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
             window=_hann_window(self.n_fft),
             return_complex=True,
         )[:, :-1]  # (n_fft // 2 + 1, num_mel_frames): the last frame is centred on the clip's end
-        power = torch.view_as_real(spectrum).square().sum(dim=-1)
+        power = spectrum.real.square() + spectrum.imag.square()
         mel = _mel_filters(self.feature_size, self.n_fft, self.sampling_rate) @ power  # (num_mel_bins, num_mel_frames)
 
         smallest = 10.0 ** (self.level_floor - DYNAMIC_RANGE) if self.level_normalization else WHISPER_SMALLEST_POWER

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.signal import fftconvolve, istft, stft
 
 from audio_emotion.training.recipe import AugmentationRecipe
@@ -62,9 +63,10 @@ def change_speed(waveform: Waveform, factor: float) -> Waveform:
 
 def add_noise(waveform: Waveform, snr_db: float, rng: np.random.Generator) -> Waveform:
     """Add noise whose power falls as 1 / f ** a with random a (white to brown), at a signal-to-noise ratio in dB."""
-    spectrum = np.fft.rfft(rng.standard_normal(len(waveform)))
-    frequency = np.maximum(np.arange(len(spectrum)), 1)
-    noise = np.fft.irfft(spectrum * frequency ** (-rng.uniform(0, 1)), n=len(waveform))
+    size = next_fast_len(len(waveform), real=True)  # a transform of a prime length takes many times as long
+    spectrum = rfft(rng.standard_normal(size, dtype=np.float32))
+    frequency = np.maximum(np.arange(len(spectrum), dtype=np.float32), 1)
+    noise = irfft(spectrum * frequency ** np.float32(-rng.uniform(0, 1)), n=size)[: len(waveform)]
     signal_power, noise_power = np.mean(np.square(waveform)), np.mean(np.square(noise))
     if signal_power <= 0 or noise_power <= 0:
         return waveform
@@ -82,7 +84,7 @@ def add_reverb(waveform: Waveform, sampling_rate: int, rng: np.random.Generator)
     tail = rng.standard_normal(len(time_s)) * 10 ** (-3 * time_s / reverberation_s)
     tail *= 10 ** (-rng.uniform(0, 12) / 20) / np.sqrt(np.sum(np.square(tail)))
     tail[0] += 1.0
-    return np.asarray(fftconvolve(waveform, tail)[: len(waveform)], dtype=np.float32)
+    return np.asarray(fftconvolve(waveform, tail.astype(np.float32))[: len(waveform)], dtype=np.float32)
 
 
 def shift_pitch(waveform: Waveform, semitones: float) -> Waveform:
@@ -160,12 +162,14 @@ def _mu_law(waveform: Waveform, mu: float = 255.0) -> Waveform:
 
 def equalize(waveform: Waveform, max_db: float, rng: np.random.Generator) -> Waveform:
     """Filter with a smooth random frequency response of at most +- `max_db`, as microphones and rooms differ."""
-    spectrum = np.fft.rfft(waveform)
+    size = next_fast_len(len(waveform), real=True)
+    spectrum = rfft(waveform, n=size)
     num_points = 6
     gains_db = rng.uniform(-max_db, max_db, num_points)
     octaves = np.log2(np.linspace(50, 8_000, len(spectrum)))
     response_db = np.interp(octaves, np.linspace(octaves[0], octaves[-1], num_points), gains_db)
-    return np.fft.irfft(spectrum * 10 ** (response_db / 20), n=len(waveform)).astype(np.float32)
+    gains = (10 ** (response_db / 20)).astype(np.float32)
+    return np.asarray(irfft(spectrum * gains, n=size)[: len(waveform)], dtype=np.float32)
 
 
 def augment_waveform(

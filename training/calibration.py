@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
 
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
@@ -55,6 +56,7 @@ def finish(
     labels = tuple(model.config.id2label[index] for index in range(model.config.num_labels))
     if model.config.problem != "distribution" or labels != validation.label_names:
         raise RecipeError(f"{best} answers {list(labels)} ({model.config.problem}), not {list(validation.label_names)}")
+    model.to(PartialState().device)
     logits = clip_logits(model, extractor, validation, _FRAMES_PER_BATCH)
     temperature = fit_temperature(logits, validation, recipe)
     summary = {

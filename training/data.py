@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from audio_emotion.training.streaming import StreamedSplit
 
 CACHE_BYTES = 2 << 30
 """Decoded audio that a process keeps: 18 hours. An epoch of a smaller mix decodes no clip twice."""
+_DECODED_AT_ONCE = 1000
 _GROUPS_KEPT = 2  # of those drawn from at a time: a step may lie across two draws
 _CLIP_COLUMNS = ("speaker", "duration_s", "language")
 
@@ -50,19 +52,22 @@ EMOTION_LABELS = LabelRule(EMOTIONS, ("distribution", "label_mask"), _read_emoti
 
 
 class _DecodedClips:
-    """16-bit samples by clip, kept until they fill `limit_bytes`; later ones are decoded each time."""
+    """16-bit samples by corpus and row, kept until they fill `CACHE_BYTES`; later ones are decoded each time."""
 
-    def __init__(self, limit_bytes: int) -> None:
-        self._left = limit_bytes
-        self._samples: dict[int, NDArray[np.int16]] = {}
+    def __init__(self) -> None:
+        self._left = CACHE_BYTES
+        self._samples: dict[tuple[int, int], NDArray[np.int16]] = {}
+        self.is_full = False
 
-    def get(self, index: int, decode: Callable[[int], NDArray[np.int16]]) -> NDArray[np.int16]:
-        samples = self._samples.get(index)
+    def get(self, clip: tuple[int, int], decode: Callable[[tuple[int, int]], NDArray[np.int16]]) -> NDArray[np.int16]:
+        samples = self._samples.get(clip)
         if samples is None:
-            samples = decode(index)
+            samples = decode(clip)
             if samples.nbytes <= self._left:
-                self._samples[index] = samples
+                self._samples[clip] = samples
                 self._left -= samples.nbytes
+            else:
+                self.is_full = True
         return samples
 
 
@@ -137,12 +142,30 @@ class ClipTable:
         Raises:
             AudioEmotionError: if the clip is no audio, or a streamed one's file cannot be read any more.
         """
+        clip = self._place(index)
         is_streamed = self.row_group[index] >= 0
-        samples = self._decode(index) if is_streamed else self._decoded.get(index, self._decode)
+        samples = self._decode(clip) if is_streamed else self._decoded.get(clip, self._decode)
         return samples.astype(np.float32) / np.float32(32768)
 
-    def _decode(self, index: int) -> NDArray[np.int16]:
-        corpus, row = self.corpus_index[index], int(self.row_index[index])
+    def decode_ahead(self, num_threads: int) -> None:
+        """Decode all clips that are not streamed, as far as `CACHE_BYTES` goes: processes forked later share them.
+
+        Raises:
+            AudioEmotionError: as `waveform`.
+        """
+        clips = [self._place(int(index)) for index in np.flatnonzero(self.row_group < 0)]
+        with ThreadPoolExecutor(num_threads) as pool:
+            for start in range(0, len(clips), _DECODED_AT_ONCE):
+                part = clips[start : start + _DECODED_AT_ONCE]
+                list(pool.map(lambda clip: self._decoded.get(clip, self._decode), part))
+                if self._decoded.is_full:
+                    break
+
+    def _place(self, index: int) -> tuple[int, int]:
+        return int(self.corpus_index[index]), int(self.row_index[index])
+
+    def _decode(self, clip: tuple[int, int]) -> NDArray[np.int16]:
+        corpus, row = clip
         audio = self._datasets[corpus][row]["audio"]
         try:
             samples: NDArray[np.int16] = soundfile.read(io.BytesIO(audio["bytes"]), dtype="int16")[0]
@@ -211,7 +234,7 @@ def find_clips(corpora: list[CorpusRecipe], split: str, rule: LabelRule = EMOTIO
         duration_s=np.concatenate([rows["duration_s"][labelled] for _, _, rows, _, _, labelled in found]),
         languages=tuple(str(rows["language"][index]) for _, _, rows, _, _, labelled in found for index in labelled),
         _datasets=tuple(datasets),
-        _decoded=_DecodedClips(CACHE_BYTES),
+        _decoded=_DecodedClips(),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import multiprocessing
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -150,7 +151,10 @@ class TrainingLoop:
             self._bare.model.config,
             self.extractor,
         )
-        rendered = iter(DataLoader(batches, batch_size=None, num_workers=self.recipe.loop.num_workers))
+        num_workers = self.recipe.loop.num_workers
+        if num_workers and multiprocessing.get_start_method() == "fork":
+            self.train_clips.decode_ahead(num_workers)
+        rendered = iter(DataLoader(batches, batch_size=None, num_workers=num_workers))
         for step, share in zip(plan, mine, strict=True):
             yield step, [next(rendered) for _ in share]
 

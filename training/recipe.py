@@ -227,6 +227,11 @@ class LoopRecipe(Section):
     num_workers: int = Field(default=0, ge=0)
     log_with: str | None = None
 
+    @field_validator("mixed_precision", mode="before")
+    @classmethod
+    def _no_without_quotes(cls, precision: object) -> object:
+        return "no" if precision is False else precision  # what YAML makes of it
+
 
 class CalibrationRecipe(Section):
     """How the temperature of the finished model is fitted on the validation clips (arXiv 1706.04599).

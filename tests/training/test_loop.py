@@ -55,6 +55,14 @@ def test_a_run_learns_and_writes_a_whole_model_folder(recipe: Recipe, tmp_path: 
     assert max(line["validation_uar"] for line in lines if "validation_uar" in line) > 0.5
 
 
+def test_worker_processes_change_nothing(recipe: Recipe, tmp_path: Path) -> None:
+    alone, helped = (
+        load_file(train(elsewhere(recipe, tmp_path / str(count), loop={"num_workers": count})) / "model.safetensors")
+        for count in (0, 2)
+    )
+    assert all(torch.equal(weights, helped[name]) for name, weights in alone.items())
+
+
 def test_two_runs_in_one_folder(recipe: Recipe, tmp_path: Path) -> None:
     with run_folder(tmp_path / "run"), pytest.raises(RecipeError, match=r"another run writes to .*run: wait for it"):
         train(elsewhere(recipe, tmp_path / "run"))

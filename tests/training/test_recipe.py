@@ -20,6 +20,11 @@ def test_every_shipped_recipe_is_valid() -> None:
         read_recipe(FinetuneRecipe if fine_tunes else Recipe, path)
 
 
+def test_no_needs_no_quotes() -> None:
+    assert load_recipe(BASE, ["loop.mixed_precision=no"]).loop.mixed_precision == "no"
+    assert load_recipe(BASE, ["loop.mixed_precision=bf16"]).loop.mixed_precision == "bf16"
+
+
 def test_a_recipe_survives_being_saved(tmp_path: Path) -> None:
     recipe = load_recipe(BASE, ["loop.epochs=7"])
     save_recipe(recipe, tmp_path / "again.yaml")

@@ -10,6 +10,7 @@ import soundfile
 
 from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
+from audio_emotion.training import data as data_module
 from audio_emotion.training.data import ClipTable, load_clips
 from audio_emotion.training.recipe import CorpusRecipe, Recipe, SamplingRecipe
 from audio_emotion.training.sampling import class_prior, clip_probabilities, plan_epoch
@@ -57,6 +58,32 @@ def test_an_epoch_decodes_no_clip_twice(recipe: Recipe, clips: ClipTable, monkey
     waveforms = {index: clips.waveform(index) for index in drawn}
     assert len(drawn) > len(set(drawn)) == len(decoded)
     assert all(np.array_equal(clips.waveform(index), waveform) for index, waveform in waveforms.items())
+
+
+def test_clips_decoded_ahead_are_not_decoded_again(
+    recipe: Recipe, clips: ClipTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = [load_clips(recipe.data, "train").waveform(index) for index in range(len(clips))]
+    clips.decode_ahead(num_threads=3)
+    monkeypatch.setattr(soundfile, "read", None)
+    assert all(np.array_equal(clips.waveform(index), waveform) for index, waveform in enumerate(expected))
+    beta = clips.select(clips.corpus_index == 1)  # other numbers for the same clips
+    assert np.array_equal(beta.waveform(0), expected[36])
+
+
+def test_decoding_ahead_stops_where_the_memory_does(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_module, "CACHE_BYTES", 100_000)
+    monkeypatch.setattr(data_module, "_DECODED_AT_ONCE", 6)
+    clips = load_clips(recipe.data, "train")
+    decoded: list[int] = []
+    read = soundfile.read
+    monkeypatch.setattr(soundfile, "read", lambda file, **options: decoded.append(1) or read(file, **options))
+    clips.decode_ahead(num_threads=2)
+    assert len(decoded) == 6  # some 30 kB each
+    clips.waveform(0)
+    assert len(decoded) == 6
+    clips.waveform(len(clips) - 1)
+    assert len(decoded) == 7
 
 
 def test_what_cannot_be_trained_on_is_refused(recipe: Recipe) -> None:
