@@ -34,6 +34,7 @@ from benchmarks.recall import corpus_recall, validation_recall
 
 BASE = "recipe"
 RESULT = "result.json"
+REPORT, PAGE = Path("results/ablation.json"), Path("docs/ablation.md")
 Settings = dict[str, Any]
 
 
@@ -201,7 +202,7 @@ def markdown(numbers: dict[str, Any]) -> str:
     base = numbers["runs"][BASE]
     columns = list(next(iter(base.values())))
     scores = [statistics.fmean(100 * run[column] for run in base.values()) for column in columns]
-    budget = f"{numbers['items']} training items a run, {numbers['recipe']['loop']['items_per_step']} a step"
+    budget = f"{numbers['items']:,} training items a run, {numbers['recipe']['loop']['items_per_step']} a step"
     lines = [
         "# What each ingredient is worth",
         "",
@@ -248,8 +249,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, metavar="T", help="threads of the computation")
     parser.add_argument("--report", action="store_true", help="train nothing: report the finished runs in --out")
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"), help="the runs; default: %(default)s")
-    parser.add_argument("--json", type=Path, default=Path("results/ablation.json"), help="default: %(default)s")
-    parser.add_argument("--markdown", type=Path, default=Path("docs/ablation.md"), help="default: %(default)s")
+    parser.add_argument("--json", type=Path, default=REPORT, help="default: %(default)s")
+    parser.add_argument("--markdown", type=Path, default=PAGE, help="default: %(default)s")
     args = parser.parse_args()
     if args.threads is not None:
         torch.set_num_threads(args.threads)
@@ -293,6 +294,8 @@ def _write(
             options += [f"--{name.replace('_', '-')}", *([values] if isinstance(values, str) else map(str, values))]
     for override in args.overrides:
         options += ["--set", override]
+    if (args.json, args.markdown) != (REPORT, PAGE):
+        options += ["--json", str(args.json), "--markdown", str(args.markdown)]
     numbers = {
         "benchmark": "ablation",
         "command": f"python -m benchmarks.ablation {shlex.join(options)}",

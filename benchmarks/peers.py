@@ -54,6 +54,7 @@ def make_peers(
 
     `device` and `dtype` are for those in PyTorch: only they are made for another device than the CPU.
     """
+    ours: Any
     ours, features = load(model)
     ours.to(dtype)
     padded_model = EmotionWhisperForAudioClassification.from_pretrained(model, dtype=dtype, pad_to_window=True).eval()
@@ -86,7 +87,8 @@ def _our_peer(pipe: AudioEmotionPipeline) -> Peer:
 
 def _stock_peer(ours: EmotionWhisperForAudioClassification, device: str) -> Peer:
     features = WhisperFeatureExtractor(feature_size=ours.config.encoder_config.num_mel_bins)
-    twin = stock_twin(ours).to(ours.dtype)
+    twin: Any = stock_twin(ours)
+    twin.to(ours.dtype)
     pipe = transformers.pipeline("audio-classification", model=twin, feature_extractor=features, device=device)
 
     def score(files: Sequence[str], batch_size: int) -> object:
