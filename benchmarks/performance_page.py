@@ -192,7 +192,7 @@ SECTIONS = (
             f"--threads 16 --dtype {dtype} --json results/peers_cuda_{dtype}.json",
             ("clips", "batch", "peer", "ours, clips/s", "peer, clips/s", "ours is faster, times"),
             _peers,
-            "From files to scores in one process: what decodes and makes features on the CPU decides here, for both.",
+            "From files to scores in one process; both decode and make their features on the CPU.",
         )
         for dtype in ("float32", "bfloat16")
     ),

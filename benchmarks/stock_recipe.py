@@ -174,7 +174,7 @@ def main() -> None:
         "num_parameters": sum(parameter.numel() for parameter in trained.parameters()),
         "items": items,
         "window_s": window_s,
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
         "learning_rate": LEARNING_RATE,
         "seed": recipe.seed,
     }

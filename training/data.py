@@ -21,7 +21,7 @@ from audio_emotion.training.streaming import StreamedSplit
 
 CACHE_BYTES = 2 << 30
 """Decoded audio that a process keeps: 18 hours. An epoch of a smaller mix decodes no clip twice."""
-_DECODED_AT_ONCE = 1000
+_DECODED_AT_ONCE = 1000  # clips that may be decoded ahead in vain where the memory ends
 _GROUPS_KEPT = 2  # of those drawn from at a time: a step may lie across two draws
 _CLIP_COLUMNS = ("speaker", "duration_s", "language")
 
@@ -59,16 +59,22 @@ class _DecodedClips:
         self._samples: dict[tuple[int, int], NDArray[np.int16]] = {}
         self.is_full = False
 
+    def __contains__(self, clip: tuple[int, int]) -> bool:
+        return clip in self._samples
+
     def get(self, clip: tuple[int, int], decode: Callable[[tuple[int, int]], NDArray[np.int16]]) -> NDArray[np.int16]:
         samples = self._samples.get(clip)
         if samples is None:
             samples = decode(clip)
-            if samples.nbytes <= self._left:
-                self._samples[clip] = samples
-                self._left -= samples.nbytes
-            else:
-                self.is_full = True
+            self.keep(clip, samples)
         return samples
+
+    def keep(self, clip: tuple[int, int], samples: NDArray[np.int16]) -> None:
+        if samples.nbytes <= self._left:
+            self._samples[clip] = samples
+            self._left -= samples.nbytes
+        else:
+            self.is_full = True
 
 
 @dataclass(frozen=True)
@@ -150,16 +156,21 @@ class ClipTable:
     def decode_ahead(self, num_threads: int) -> None:
         """Decode all clips that are not streamed, as far as `CACHE_BYTES` goes: processes forked later share them.
 
+        Args:
+            num_threads: that decode at a time.
+
         Raises:
             AudioEmotionError: as `waveform`.
         """
-        clips = [self._place(int(index)) for index in np.flatnonzero(self.row_group < 0)]
+        places = (self._place(int(index)) for index in np.flatnonzero(self.row_group < 0))
+        clips = [clip for clip in places if clip not in self._decoded]
         with ThreadPoolExecutor(num_threads) as pool:
             for start in range(0, len(clips), _DECODED_AT_ONCE):
-                part = clips[start : start + _DECODED_AT_ONCE]
-                list(pool.map(lambda clip: self._decoded.get(clip, self._decode), part))
                 if self._decoded.is_full:
                     break
+                part = clips[start : start + _DECODED_AT_ONCE]
+                for clip, samples in zip(part, pool.map(self._decode, part), strict=True):
+                    self._decoded.keep(clip, samples)
 
     def _place(self, index: int) -> tuple[int, int]:
         return int(self.corpus_index[index]), int(self.row_index[index])

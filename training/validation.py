@@ -75,7 +75,7 @@ def clip_outputs(
         waveforms = [clips.waveform(int(chosen[number]))[: model.config.window_samples] for number in numbers]
         encoded = extractor(waveforms, sampling_rate=model.config.sampling_rate, return_tensors="pt")
         outputs = model(**encoded.to(model.device))
-        rows |= zip(numbers, outputs[name].double().cpu().numpy(), strict=True)
+        rows |= zip(numbers, outputs[name].cpu().double().numpy(), strict=True)
     model.train(was_training)
     return np.stack([rows[number] for number in range(len(chosen))])
 

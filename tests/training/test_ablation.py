@@ -38,6 +38,21 @@ def test_an_unknown_ingredient_is_refused(recipe: Recipe) -> None:
         ablation.variants(recipe, ["magic"])
 
 
+def test_class_sets_have_columns_whatever_their_values() -> None:
+    measured = {
+        "validation": 0.5,
+        "held_out": {},
+        "zero_shot": {"emodb": {"all": 0.4, "four": 0.4}},
+        "eder": {"set": 0.3},
+    }
+    assert [name for name, _ in ablation.columns_of(measured)] == [
+        "validation",
+        "emodb, all",
+        "emodb, four",
+        "EDER, set",
+    ]
+
+
 @pytest.mark.slow
 def test_the_command_trains_measures_reports_and_skips_what_is_done(
     recipe: Recipe, with_foreign_corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
