@@ -70,6 +70,28 @@ def class_shares(clips: ClipTable) -> list[float]:
     return [float(share) for share in counts / counts.sum()]
 
 
+def config_of_scores(class_prior: Sequence[float] | None, corpora: Sequence[str]) -> SimpleNamespace:
+    """What evaluation asks of a config, for scores `(num_clips, 8)` in the order of `EMOTIONS`.
+
+    Args:
+        class_prior: `(8,)`, the class shares that the scores embody; None where they embody none that is known.
+        corpora: what the scores were learned from.
+    """
+    return SimpleNamespace(
+        id2label=dict(enumerate(EMOTIONS)),
+        num_labels=len(EMOTIONS),
+        problem="distribution",
+        class_prior=None if class_prior is None else list(class_prior),
+        temperature=1.0,
+        corpora=list(corpora),
+    )
+
+
+def waveform_of(audio: Any) -> Array:
+    """`(num_samples,)` at 16 kHz of a row's undecoded audio."""
+    return np.asarray(decode_audio(audio, SAMPLING_RATE))
+
+
 def progress_bar() -> Progress:
     """The bar of every long step."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -88,17 +110,10 @@ def measure_baseline(
         class_prior: `(8,)`, the class shares that it was trained on.
         model: what to say of it.
     """
-    config = SimpleNamespace(
-        id2label=dict(enumerate(EMOTIONS)),
-        num_labels=len(EMOTIONS),
-        problem="distribution",
-        class_prior=list(class_prior),
-        temperature=1.0,
-        corpora=[corpus.name for corpus in recipe.data],
-    )
+    config = config_of_scores(class_prior, [corpus.name for corpus in recipe.data])
     corpora, _ = read_corpora([args.data or recipe.data[0].path], args.corpus, "all")
     heard = [
-        with_labels(name, rows, EMOTIONS, score(name, map(_waveform, rows["audio"]), len(rows)))
+        with_labels(name, rows, EMOTIONS, score(name, map(waveform_of, rows["audio"]), len(rows)))
         for name, rows in sorted(corpora.items())
     ]
     results = report_heard(heard, config, NUM_RESAMPLES, SEED)
@@ -125,15 +140,11 @@ def measure_baseline(
     print(f"The results are in {args.json}")
 
 
-def _waveform(audio: Any) -> Array:
-    return np.asarray(decode_audio(audio, SAMPLING_RATE))
-
-
 def _measure_windows(name: str, rows: Any, score: Score) -> dict[str, Any]:
     """EDER of one label a second, over the labels that appear in the set."""
     labels = sorted({segment["emotion"] for segments in rows[SEGMENT_COLUMN] for segment in segments})
     columns = [EMOTIONS.index(label) for label in labels]
-    recordings = [_waveform(row["audio"]) for row in rows]
+    recordings = [waveform_of(row["audio"]) for row in rows]
     spans = [spans_of_length(WINDOW_S, len(samples), FRAME_SAMPLES, SAMPLING_RATE) for samples in recordings]
     windows = (samples[span.start : span.end] for samples, cut in zip(recordings, spans, strict=True) for span in cut)
     answers = iter(score(name, windows, sum(map(len, spans)))[:, columns].argmax(axis=1))

@@ -36,6 +36,8 @@ from benchmarks.baseline import (
 CLIPS_A_FILE = 500
 SVM_COST, LOGISTIC_COST = 0.01, 0.01
 MAX_ITERATIONS = 5_000
+NOT_SEEN = -1e3
+"""Score of a class that a classifier never saw: out of the question."""
 
 
 class Functionals:
@@ -49,6 +51,11 @@ class Functionals:
         )
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def names(self) -> list[str]:
+        """The 88 names."""
+        return list(self._smile.feature_names)
 
     def __call__(self, name: str, waveforms: Iterable[NDArray[Any]], number: int) -> Array:
         """Functionals `(number, 88)`; what cannot be computed, as of a clip too short, is nan."""
@@ -80,7 +87,7 @@ class Functionals:
 
 
 class LinearScores:
-    """A fitted classifier's scores in the place of logits; a class it never saw is out of the question."""
+    """A fitted classifier's scores in the place of logits."""
 
     def __init__(self, classifier: Any, functionals: Functionals) -> None:
         self._classifier = classifier
@@ -88,7 +95,7 @@ class LinearScores:
 
     def __call__(self, name: str, waveforms: Iterable[NDArray[Any]], number: int) -> Array:
         """`(number, 8)`."""
-        scores = np.full((number, len(EMOTIONS)), -1e3)
+        scores = np.full((number, len(EMOTIONS)), NOT_SEEN)
         features = self._functionals(name, waveforms, number)
         scores[:, self._classifier.classes_] = self._classifier.decision_function(features)
         return scores

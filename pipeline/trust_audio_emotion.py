@@ -16,10 +16,10 @@ that, a microphone that did not hear the speaker is likelier than a speaker."""
 CLIP_LEVEL = 0.99
 """A sample from here on touches full scale."""
 MAX_CLIPPED_SHARE = 0.05
-"""3 % of clipped samples cost 3 points, 10 % cost 8."""
+"""3 % of clipped samples cost 3 points, 10 % cost 6."""
 MIN_HIGH_BAND_DB = -50.0
 """Power at 4.5 to 7.5 kHz over power at 0.3 to 3.4 kHz. Fricatives of wide-band speech give -15 to -40 dB, a telephone
-or a recording at 8 kHz gives nothing there, which costs 5 points."""
+or a recording at 8 kHz gives nothing there, which costs 4 points."""
 FRAME_SAMPLES = 512
 """Samples of one spectrum and one level: 32 ms at 16 kHz."""
 LOW_BAND_HZ = (300.0, 3400.0)
