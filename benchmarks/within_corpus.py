@@ -2,13 +2,14 @@
 
 Five folds of unseen speakers, each predicted by a logistic regression on the labels of the others; its penalty is
 chosen by folds inside those. It reads the checkpoint's embeddings, those of the encoder that it started from, or
-eGeMAPSv02 functionals: all, those that follow the recording's level, or the others. The checkpoint evens levels out. A
-diagnosis only: nothing that is trained here is kept, and nothing is chosen by it.
+eGeMAPSv02 functionals: all, those of loudness, level and spectral flux, or the others. The checkpoint evens levels out.
+A diagnosis only: nothing that is trained here is kept, and nothing is chosen by it.
 
 Usage: python -m benchmarks.within_corpus --data prepared --encoder DIR [--threads 1] [--json FILE]
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhi
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
 from audio_emotion.registration import bundled_checkpoint
-from audio_emotion.training.evaluation import HeardCorpus, hear_corpus, report_heard, with_labels
+from audio_emotion.training.evaluation import HeardCorpus, hear_corpus, report_heard
 from audio_emotion.training.evaluation_run import read_corpora
 from benchmarks.baseline import ZERO_SHOT, Array, config_of_scores, waveform_of
 from benchmarks.measure import argument_parser, report
@@ -34,7 +35,7 @@ from benchmarks.opensmile_baseline import MAX_ITERATIONS, NOT_SEEN, Functionals
 COSTS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 OUTER_FOLDS, INNER_FOLDS = 5, 4
 LEVEL_WORDS = ("loudness", "SoundLevel", "spectralFlux")
-"""A functional whose name has one of these changes with the gain."""
+"""In the names of the functionals of loudness, level and spectral flux: nearly all of them change with the gain."""
 
 Features = Callable[[str, Any], Array]
 """From a corpus's name and rows to one vector a clip, `(num_clips, num_features)`."""
@@ -57,9 +58,22 @@ class Embeddings:
 
 
 def taught_by_others(features: Array, heard: HeardCorpus) -> Array:
-    """Scores `(num_clips, 8)` of each clip by a classifier that learned from the corpus's other speakers."""
+    """Scores every clip by a classifier that learned from the corpus's other speakers.
+
+    Args:
+        features: `(num_clips, num_features)`; nan where one could not be computed.
+        heard: The corpus; its logits are not read.
+
+    Returns:
+        `(num_clips, 8)`, in the order of `EMOTIONS`.
+
+    Raises:
+        SystemExit: A clip's speaker is unknown.
+    """
     if None in heard.speakers:
-        raise SystemExit(f"{heard.name} has clips of unknown speakers: they cannot be kept apart")
+        raise SystemExit(
+            f"{heard.name} has clips of unknown speakers: they cannot be kept apart; leave it out of --corpus"
+        )
     speakers, labels = np.array(heard.speakers), heard.emotions
     classifier = LogisticRegression(class_weight="balanced", max_iter=MAX_ITERATIONS)
     search = GridSearchCV(
@@ -92,9 +106,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    pipe = AudioEmotionPipeline.from_pretrained(args.model)
-    extractor = EmotionWhisperFeatureExtractor.from_pretrained(args.model)
     model = EmotionWhisperForAudioClassification.from_pretrained(args.model, dtype=torch.float32)
+    extractor = EmotionWhisperFeatureExtractor.from_pretrained(args.model)
+    pipe = AudioEmotionPipeline(model=model, feature_extractor=extractor)
     layers = model.config.encoder_config.encoder_layers
     untaught = EmotionWhisperForAudioClassification.from_whisper(args.encoder, layers, layer_mix=True, pooling="mean")
     functionals = Functionals(args.cache)
@@ -112,11 +126,11 @@ def main() -> None:
     }
     found: dict[str, dict[str, Any]] = {}
     for name, rows in read_corpora([args.data], args.corpus, "all")[0].items():
-        found[name] = {"zero_shot": recalls(hear_corpus(pipe, name, rows), model.config)}
+        heard = hear_corpus(pipe, name, rows)
+        found[name] = {"zero_shot": recalls(heard, model.config)}
         for kind, read in features.items():
-            heard = with_labels(name, rows, EMOTIONS, np.zeros((len(rows), len(EMOTIONS))))
-            scores = taught_by_others(read(name, rows), heard)
-            found[name][kind] = recalls(with_labels(name, rows, EMOTIONS, scores), config_of_scores(None, [name]))
+            taught = replace(heard, logits=taught_by_others(read(name, rows), heard))
+            found[name][kind] = recalls(taught, config_of_scores(None, [name]))
         for kind, sets in found[name].items():
             told = ", ".join(
                 f"{key} {100 * uar['value']:.1f} [{100 * uar['low']:.1f}, {100 * uar['high']:.1f}]"
