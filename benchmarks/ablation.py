@@ -87,6 +87,7 @@ def ingredients(recipe: Recipe) -> dict[str, Ingredient]:
         "frozen lowest layer": switch({"optimizer.freeze_layers": 1}, {"optimizer.freeze_layers": 0}),
         "LoRA": switch({"model.lora": {}, "optimizer.learning_rate": 5e-4}, _off_lora(recipe)),
         "fewer layers": switch({"model.num_layers": 3}, {"model.num_layers": None}),
+        "more layers": switch({"model.num_layers": 4}, {"model.num_layers": 3}),
     }
 
 

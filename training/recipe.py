@@ -50,7 +50,8 @@ class ModelRecipe(Section):
     Attributes:
         encoder: Hub id or folder of any Whisper, full model or encoder only.
         continue_from: Hub id or folder of an emotion model whose weights, heads included, are the start in place of
-            `encoder`; its architecture must be the one that this section asks for.
+            `encoder`; its architecture must be the one that this section asks for. With `layer_mix` it may have fewer
+            layers: those above them start as the encoder's.
         num_layers: keep the first k encoder layers; None keeps all.
         layer_mix: read a learned mix of all kept layers instead of the last one.
         pooling: `"attention"` learns a weight per frame, `"mean"` weighs all frames alike.

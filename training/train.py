@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from transformers import set_seed
 
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
@@ -112,15 +113,29 @@ def build_model(recipe: Recipe, clips: ClipTable) -> EmotionWhisperForAudioClass
 
 
 def _take_over(model: EmotionWhisperForAudioClassification, source: str) -> None:
-    """Load the weights of a trained model into one of the same architecture."""
+    """Load the weights of a trained model into one of the same architecture, or of one with more layers to mix."""
     try:
         trained = EmotionWhisperForAudioClassification.from_pretrained(source, dtype=torch.float32)
-        model.load_state_dict(trained.state_dict())
+        model.load_state_dict(_grown(trained.state_dict(), model))
     except (OSError, ValueError, RuntimeError) as error:
         raise RecipeError(
             f"model.continue_from: {source} does not fit the model section: {error}. "
-            "Give the num_layers, layer_mix, pooling and nesting_dims that it was trained with"
+            "Give the layer_mix, pooling and nesting_dims that it was trained with, and its num_layers or more"
         ) from error
+
+
+def _grown(trained: dict[str, Tensor], model: EmotionWhisperForAudioClassification) -> dict[str, Tensor]:
+    """Trained weights, and for layers above the trained ones the model's own, at a mean share of the layer mix.
+
+    A model without a mix reads its last layer, so that its heads would not know a layer put on top: it gets none.
+    """
+    mix, depth = "model.layer_mix.layer_logits", len(model.model.encoder.layers)
+    if mix not in trained or len(trained[mix]) >= depth:
+        return trained
+    logits = trained[mix]
+    above = tuple(f"model.encoder.layers.{number}." for number in range(len(logits), depth))
+    own = {name: tensor for name, tensor in model.state_dict().items() if name.startswith(above)}
+    return trained | own | {mix: torch.cat([logits, logits.mean().expand(depth - len(logits))])}
 
 
 def mix_prior(recipe: RunRecipe, clips: ClipTable) -> NDArray[np.float64]:

@@ -68,3 +68,36 @@ def test_a_run_can_start_from_a_trained_model(recipe: Recipe, tiny_base: Path) -
     shorter = section.model_copy(update={"num_layers": 1})
     with pytest.raises(RecipeError, match="does not fit the model section"):
         build_model(recipe.model_copy(update={"model": shorter}), clips)
+
+
+@pytest.fixture
+def shallow(tiny_whisper: Path, tmp_path: Path) -> Path:
+    """A trained model of one layer."""
+    folder = write_model(tmp_path / "shallow", tiny_whisper, 0, num_layers=1)
+    model = EmotionWhisperForAudioClassification.from_pretrained(folder)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1)
+    model.save_pretrained(folder)
+    return folder
+
+
+def test_a_run_can_put_the_encoders_next_layers_on_a_trained_model(
+    recipe: Recipe, tiny_whisper: Path, shallow: Path
+) -> None:
+    section = recipe.model.model_copy(update={"continue_from": str(shallow)})
+    clips = load_clips(recipe.data, "train")
+    grown = build_model(recipe.model_copy(update={"model": section}), clips).state_dict()
+    whisper, trained = build_model(recipe, clips).state_dict(), state(shallow)
+    mix, upper = "model.layer_mix.layer_logits", "model.encoder.layers.1."
+    torch.testing.assert_close(grown.pop(mix), trained.pop(mix).expand(2))
+    assert {name for name in whisper if name.startswith(upper)} == grown.keys() - trained.keys() != set()
+    for name, tensor in grown.items():
+        torch.testing.assert_close(tensor, whisper[name] if name.startswith(upper) else trained[name])
+
+
+def test_a_model_without_a_mix_of_layers_gets_none_on_top(recipe: Recipe, tiny_whisper: Path, tmp_path: Path) -> None:
+    trained = write_model(tmp_path / "last", tiny_whisper, 0, num_layers=1, layer_mix=False)
+    section = recipe.model.model_copy(update={"continue_from": str(trained), "layer_mix": False})
+    with pytest.raises(RecipeError, match="does not fit the model section"):
+        build_model(recipe.model_copy(update={"model": section}), load_clips(recipe.data, "train"))
