@@ -120,7 +120,8 @@ def _take_over(model: EmotionWhisperForAudioClassification, source: str) -> None
     except (OSError, ValueError, RuntimeError) as error:
         raise RecipeError(
             f"model.continue_from: {source} does not fit the model section: {error}. "
-            "Give the layer_mix, pooling and nesting_dims that it was trained with, and its num_layers or more"
+            "Give the layer_mix, pooling and nesting_dims that it was trained with, and its num_layers "
+            "(with layer_mix: or more)"
         ) from error
 
 

@@ -82,9 +82,7 @@ def shallow(tiny_whisper: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_run_can_put_the_encoders_next_layers_on_a_trained_model(
-    recipe: Recipe, tiny_whisper: Path, shallow: Path
-) -> None:
+def test_a_run_can_put_the_encoders_next_layers_on_a_trained_model(recipe: Recipe, shallow: Path) -> None:
     section = recipe.model.model_copy(update={"continue_from": str(shallow)})
     clips = load_clips(recipe.data, "train")
     grown = build_model(recipe.model_copy(update={"model": section}), clips).state_dict()
