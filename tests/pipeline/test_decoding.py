@@ -13,7 +13,8 @@ import soundfile
 import torch
 
 from audio_emotion import AudioDecodingError, AudioEmotionError, decode_audio
-from audio_emotion.pipeline.decoding_audio_emotion import describe_source, iter_audio_blocks, probe_duration_s
+from audio_emotion.pipeline.containers_audio_emotion import probe_duration_s
+from audio_emotion.pipeline.decoding_audio_emotion import describe_source, iter_audio_blocks
 
 FORMATS = {
     "wav": (None, 0.99999),

@@ -49,7 +49,7 @@ def _groups(
     recordings: Sequence[Recording], window_s: float, most: int
 ) -> Iterator[list[tuple[Recording, float | None]]]:
     """Runs of at most `most` short recordings, and each other recording by itself; with durations where known."""
-    from audio_emotion.pipeline.decoding_audio_emotion import probe_duration_s
+    from audio_emotion.pipeline.containers_audio_emotion import probe_duration_s
 
     group: list[tuple[Recording, float | None]] = []
     for recording in recordings:
