@@ -1,4 +1,4 @@
-"""What a model folder must be before it hears anything: weights that are no pickle, and parts that fit each other."""
+"""What a model must be before it hears anything: no pickle, parts that fit each other, the backend asked for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 from .errors_audio_emotion import AudioEmotionError
+
+MODEL_TYPE = "emotion_whisper"
 
 
 def check_model_folder(name: str) -> None:
@@ -68,3 +70,46 @@ def check_parts(model: Any, feature_extractor: Any) -> None:
     broken = [key for key, weight in model.named_parameters() if not torch.isfinite(weight).all()]
     if broken:
         raise AudioEmotionError(f"{name} holds weights that are NaN or infinite: {', '.join(broken[:5])}.")
+
+
+def in_backend(model: Any, backend: str) -> Any:
+    """The same model in another backend, from the folder or repo that it came from.
+
+    Args:
+        model: A loaded model.
+        backend: `"torch"` or `"onnx"`.
+
+    Returns:
+        The model that runs there.
+
+    Raises:
+        AudioEmotionError: If there is no such backend, or the folder or repo holds nothing for it.
+    """
+    if backend not in ("torch", "onnx"):
+        raise AudioEmotionError(f"backend is {backend!r}; it must be 'torch' or 'onnx'.")
+    name = getattr(model, "name_or_path", "")
+    if backend == "torch":
+        raise AudioEmotionError(f"{name} is an exported model, which runs with backend='onnx' alone.")
+    if getattr(model.config, "model_type", None) != MODEL_TYPE or not name:
+        raise AudioEmotionError("backend='onnx' runs a folder that `audio-emotion export` wrote: give it as `model`.")
+    try:
+        return type(model).from_pretrained(name, config=model.config, backend=backend)
+    except (OSError, ValueError) as error:
+        raise AudioEmotionError(f"{name} cannot be loaded with backend={backend!r}: {error}") from error
+
+
+def cpu_only(device: Any) -> torch.device:
+    """Where an ONNX model runs; any other place that was asked for is refused.
+
+    Args:
+        device: What the caller asked for, as `pipeline(device=...)` takes it; None for whatever there is.
+
+    Returns:
+        The CPU.
+
+    Raises:
+        AudioEmotionError: If another device was asked for.
+    """
+    if device is None or device == -1 or str(device) == "cpu":
+        return torch.device("cpu")
+    raise AudioEmotionError(f"backend='onnx' runs on the CPU; device is {device!r}. Leave it out, or use 'torch'.")

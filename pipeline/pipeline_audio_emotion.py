@@ -24,14 +24,13 @@ from .answers_audio_emotion import NO_SPEECH_WARNING, Answerer, shape_answer, wi
 from .batching_audio_emotion import BUCKET_BATCHES, RecordingScorer
 from .decoding_audio_emotion import describe_source
 from .errors_audio_emotion import AudioEmotionError
-from .loading_audio_emotion import check_model_folder, check_parts
+from .loading_audio_emotion import MODEL_TYPE, check_model_folder, check_parts, cpu_only, in_backend
 from .scores_audio_emotion import ScoredRecording, make_score_rule, prior_logits
 from .segments_audio_emotion import NO_SPEECH, Smoothing, check_window
 from .speakers_audio_emotion import RttmTurns, check_all_segments
 from .timeline_audio_emotion import EmotionTimeline
 from .windows_audio_emotion import WindowPlan
 
-MODEL_TYPE = "emotion_whisper"
 SMOOTHING_OPTIONS = tuple(field.name for field in dataclasses.fields(Smoothing))
 
 logger = logging.get_logger(__name__)
@@ -62,9 +61,9 @@ class AudioEmotionPipeline(ChunkPipeline):
         dtype = kwargs.get("dtype")
         kwargs.pop("local_files_only", None)  # `transformers.pipeline` has used it, and leaves it among the options
         if backend not in (None, getattr(model, "backend", "torch")):
-            model = _in_backend(model, backend)
+            model = in_backend(model, backend)
         if getattr(model, "backend", "torch") == "onnx":
-            kwargs["device"] = _cpu_only(kwargs.get("device"))
+            kwargs["device"] = cpu_only(kwargs.get("device"))
         super().__init__(model, *args, **kwargs)
         config = self.model.config
         if config.model_type != MODEL_TYPE:
@@ -360,28 +359,6 @@ class AudioEmotionPipeline(ChunkPipeline):
 AudioEmotionPipeline._registered_impl = {
     "audio-emotion": {"impl": AudioEmotionPipeline, "pt": (AutoModelForAudioClassification,), "type": "audio"}
 }
-
-
-def _in_backend(model: Any, backend: str) -> Any:
-    """The same model in another backend, from the folder or repo that it came from."""
-    if backend not in ("torch", "onnx"):
-        raise AudioEmotionError(f"backend is {backend!r}; it must be 'torch' or 'onnx'.")
-    name = getattr(model, "name_or_path", "")
-    if backend == "torch":
-        raise AudioEmotionError(f"{name} is an exported model, which runs with backend='onnx' alone.")
-    if getattr(model.config, "model_type", None) != MODEL_TYPE or not name:
-        raise AudioEmotionError("backend='onnx' runs a folder that `audio-emotion export` wrote: give it as `model`.")
-    try:
-        return type(model).from_pretrained(name, config=model.config, backend=backend)
-    except (OSError, ValueError) as error:
-        raise AudioEmotionError(f"{name} cannot be loaded with backend={backend!r}: {error}") from error
-
-
-def _cpu_only(device: Any) -> torch.device:
-    """Where an ONNX model runs; any other place that was asked for is refused."""
-    if device is None or device == -1 or str(device) == "cpu":
-        return torch.device("cpu")
-    raise AudioEmotionError(f"backend='onnx' runs on the CPU; device is {device!r}. Leave it out, or use 'torch'.")
 
 
 def _each(inputs: Any) -> Iterable[Any]:
