@@ -163,6 +163,8 @@ def commands(found: dict[str, Results]) -> Iterator[str]:
     for name, results in found.items():
         if name in TRAINED:
             yield f"audio-emotion train --config base.yaml {TRAINED[name]}\n"
+        if name == CODED:
+            yield "python -m benchmarks.opus_copy --data prepared --corpus emodb urdu --out prepared_opus\n"
         if name != "opensmile_logistic":  # the same command as the other linear classifier
             yield f"{results['command']}\n"
 

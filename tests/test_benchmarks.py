@@ -13,6 +13,9 @@ import soundfile as sf
 import torch
 from transformers import WhisperFeatureExtractor
 
+from audio_emotion.dataset_scripts.prepare import prepare
+from audio_emotion.dataset_scripts.prepared import load_prepared
+from audio_emotion.pipeline.decoding_audio_emotion import decode_audio
 from audio_emotion.training.recipe import SHIPPED, load_recipe
 from benchmarks import (
     clip_lengths,
@@ -20,6 +23,7 @@ from benchmarks import (
     import_time,
     long_audio,
     memory,
+    opus_copy,
     peers,
     prepare_speed,
     roof,
@@ -120,6 +124,20 @@ def test_prepare_speed_on_a_corpus_of_one_clip(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(sys, "argv", ["benchmark", *arguments])
     prepare_speed.main()
     assert json.loads(numbers.read_text())["duration_s"] == 10
+
+
+def test_an_opus_copy_is_the_corpus_but_for_its_audio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Angry").mkdir()
+    memory.write_recording(tmp_path / "Angry" / "SM1_F10_A010.wav", 16_000, 1, duration_s=10)
+    prepare("urdu", tmp_path, tmp_path / "prepared")
+    arguments = ["--data", str(tmp_path / "prepared"), "--corpus", "urdu", "--out", str(tmp_path / "coded")]
+    numbers = run(opus_copy, *arguments, out=tmp_path / "out.json", monkeypatch=monkeypatch)
+    assert 5 < numbers["kbit_per_s"]["urdu"] < 100
+    (original,), (copy,) = (load_prepared(tmp_path / folder, "urdu")["test"] for folder in ("prepared", "coded"))
+    sound, coded = (decode_audio(row.pop("audio")) for row in (original, copy))
+    assert copy == original
+    assert sound.shape == coded.shape
+    assert 0 < np.abs(sound - coded).max() < 1
 
 
 def test_sizing_is_arithmetic() -> None:
