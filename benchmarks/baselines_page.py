@@ -141,7 +141,8 @@ def settings(found: dict[str, Results]) -> Iterator[str]:
             f"The bundled checkpoint heard {sum(RUN_ITEMS.values()):,} items in several runs on a CPU "
             "(docs/training.md), more than the stock recipe; the one run, of about as many as that one, is "
             "`recipes/base.yaml` from Whisper's weights, three layers, in about four minutes of an H100. Both runs "
-            "on the GPU trained on clips that had gone through Opus (libsndfile's compression level 0.93), and the stock recipe's one was measured on such clips too. All other numbers are of the corpora as "
+            "on the GPU trained on clips that had gone through Opus (libsndfile's compression level 0.93), and the "
+            "stock recipe's one was measured on such clips too. All other numbers are of the corpora as "
             "they are."
         )
     if CODED in found and "zero_shot" in found:
