@@ -1,5 +1,6 @@
 """The folder for uploads gives out what lies in it, once, and nothing else."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +22,25 @@ def test_an_upload_is_given_out_once(uploads: UploadFolder) -> None:
     file.parent.mkdir()
     file.write_bytes(b"sound")
     assert uploads.take(str(file), 5) == b"sound"
-    assert list(uploads.path.iterdir()) == []
+    assert list(uploads.path.glob("**/*.wav")) == []
     with pytest.raises(AudioEmotionError, match="not that of an upload"):
         uploads.take(str(file), 5)
+
+
+def test_a_folder_stays_for_the_same_content_of_someone_else_until_it_is_old(uploads: UploadFolder) -> None:
+    folder = uploads.path / "digest"
+    folder.mkdir()
+    (folder / "mine.wav").write_bytes(b"sound")
+    uploads.take(str(folder / "mine.wav"), 5)
+    (folder / "theirs.wav").write_bytes(b"sound")
+    os.utime(folder, (0, 0))
+    (uploads.path / "other.wav").write_bytes(b"sound")
+    uploads.take(str(uploads.path / "other.wav"), 5)
+    assert uploads.take(str(folder / "theirs.wav"), 5) == b"sound"
+    os.utime(folder, (0, 0))
+    (uploads.path / "other.wav").write_bytes(b"sound")
+    uploads.take(str(uploads.path / "other.wav"), 5)
+    assert not folder.exists()
 
 
 def test_an_upload_over_the_limit_is_deleted_unread(uploads: UploadFolder) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
@@ -56,16 +58,19 @@ class UploadFolder:
                 )
             return file.read_bytes()
         finally:
-            self._delete(file)
+            file.unlink(missing_ok=True)
+            self._remove_old_folders()
 
     def remove(self) -> None:
         """Delete the folder; calling it again does nothing."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def _delete(self, file: Path) -> None:
-        file.unlink(missing_ok=True)
-        if file.parent != self.path and not any(file.parent.iterdir()):
-            file.parent.rmdir()
+    def _remove_old_folders(self) -> None:
+        """Gradio makes one folder for one content, so an empty one may be about to get the same from someone else."""
+        for folder in self.path.iterdir():
+            with contextlib.suppress(OSError):  # it is no folder, holds an upload, or has just been removed
+                if time.time() - folder.stat().st_mtime > MAX_AGE_S:
+                    folder.rmdir()
 
 
 def _is_file(path: Path) -> bool:
