@@ -30,7 +30,7 @@ from audio_emotion.training.recipe import Recipe, load_recipe
 from audio_emotion.training.shift_evaluation import evaluate_shifts
 from audio_emotion.training.train import train
 from benchmarks.baseline import ZERO_SHOT
-from benchmarks.recall import corpus_recall, validation_recall
+from benchmarks.recall import corpus_recall, validation
 
 BASE = "recipe"
 RESULT = "result.json"
@@ -141,7 +141,7 @@ def run_variant(
             raise SystemExit(f"{folder} holds a run of another recipe or other corpora: choose another --out")
     else:
         final = train(recipe, resume=bool(list_checkpoints(folder / "checkpoints")))
-        recalls = {"validation": validation_recall(final, recipe.data)}
+        recalls = {"validation": validation(final, recipe.data).score}
         corpora = {"held_out": held_out, "zero_shot": zero_shot}
         heard = {kind: corpus_recall(final, data, names) for kind, names in corpora.items()}
         found = {"asked": asked, "measured": recalls | heard}

@@ -22,7 +22,7 @@ from audio_emotion.pipeline.colors_audio_emotion import OKABE_ITO
 from audio_emotion.training.recipe import CorpusRecipe
 from benchmarks.baseline import ZERO_SHOT
 from benchmarks.measure import argument_parser, report
-from benchmarks.recall import corpus_recall, validation_recall
+from benchmarks.recall import corpus_recall, validation
 
 ROOT = Path(__file__).parents[1]
 CHECKPOINT = "src/audio_emotion/checkpoint"
@@ -52,7 +52,7 @@ def shipped_commits() -> list[str]:
 def measure(folder: Path, data: str) -> dict[str, Any]:
     """Recall of one checkpoint on the validation speakers of its corpora, and by class set on the zero-shot corpora."""
     corpora = [CorpusRecipe(path=data, name=name) for name in EmotionWhisperConfig.from_pretrained(folder).corpora]
-    return {"validation": validation_recall(folder, corpora), **corpus_recall(folder, data, ZERO_SHOT)}
+    return {"validation": validation(folder, corpora).score, **corpus_recall(folder, data, ZERO_SHOT)}
 
 
 def draw(curve: list[dict[str, Any]], path: Path) -> None:

@@ -21,7 +21,7 @@ from audio_emotion.dataset_scripts.label_files import Record
 from audio_emotion.dataset_scripts.schema import EMOTIONS, SPLITS
 from audio_emotion.dataset_scripts.soft_labels import SoftLabel, from_votes, graded, mask_of, smoothed
 from audio_emotion.dataset_scripts.splits import HashedSpeakers, SplitRule
-from audio_emotion.pipeline.errors_audio_emotion import CorpusError
+from audio_emotion.pipeline.errors_audio_emotion import CorpusError, path_as_text
 
 AUDIO_SUFFIXES = frozenset(
     {
@@ -369,4 +369,4 @@ def _place(row: Any) -> str:
 
 def _printable(path: str) -> str:
     """A path as NFC text; bytes that are not UTF-8 (archives with old encodings) become backslash escapes."""
-    return unicodedata.normalize("NFC", os.fsencode(path).decode("utf-8", "backslashreplace"))
+    return unicodedata.normalize("NFC", path_as_text(path))

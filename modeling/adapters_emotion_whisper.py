@@ -11,6 +11,8 @@ from typing import Any
 from transformers import PreTrainedModel
 from transformers.utils import cached_file
 
+from .onnx_emotion_whisper import hub_options
+
 LABEL_CONFIG_NAME = "label_config.json"
 """The file beside `adapter_config.json` that says what the adapter's head answers."""
 
@@ -23,7 +25,7 @@ _REPEATS = re.compile(r"[*+{]")
 _REPEATED_GROUP = re.compile(r"\)[*+{]")
 _logger = logging.getLogger(__name__)
 
-_DOWNLOAD_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
+_UPLOAD_OPTIONS = ("commit_message", "create_pr", "private", "repo_id", "revision", "tags", "token")
 
 
 class AdapterLabelsMixin(PreTrainedModel):
@@ -100,13 +102,39 @@ class AdapterLabelsMixin(PreTrainedModel):
                 module.enable_adapters(True)  # type: ignore[operator]
         self._follow(self.active_adapters()[0])
 
-    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
-        """Saves the model, or with an adapter the adapter alone and its `label_config.json`."""
-        super().save_pretrained(save_directory, *args, **kwargs)
-        if self._hf_peft_config_loaded:
-            fields = self.config.to_dict()
-            labels = json.dumps({name: fields.get(name) for name in LABEL_FIELDS}, indent=2, ensure_ascii=False)
-            (Path(save_directory) / LABEL_CONFIG_NAME).write_text(labels + "\n", encoding="utf-8")
+    def delete_adapter(self, adapter_names: list[str] | str) -> None:
+        """Deletes adapters; where the active one goes, PEFT takes the next, or else the base model answers."""
+        super().delete_adapter(adapter_names)
+        names = [adapter_names] if isinstance(adapter_names, str) else adapter_names
+        deleted = [self._configs_by_adapter().pop(name, None) for name in names]
+        if any(config is self.config for config in deleted):
+            self._follow(self.active_adapters()[0] if self._hf_peft_config_loaded else None)
+
+    def save_pretrained(
+        self, save_directory: Any, is_main_process: bool = True, *args: Any, push_to_hub: bool = False, **kwargs: Any
+    ) -> None:
+        """Saves the model, or with an adapter the active adapter alone and its `label_config.json`.
+
+        Args:
+            save_directory: Folder to write to.
+            is_main_process: As in transformers.
+            *args: As in transformers.
+            push_to_hub: Also upload what was saved.
+            **kwargs: As in transformers.
+        """
+        if not self._hf_peft_config_loaded:
+            super().save_pretrained(save_directory, is_main_process, *args, push_to_hub=push_to_hub, **kwargs)
+            return
+        upload = {name: kwargs.pop(name) for name in _UPLOAD_OPTIONS if name in kwargs}
+        super().save_pretrained(save_directory, is_main_process, *args, **kwargs)
+        if not self.should_save_on_this_rank(is_main_process):
+            return
+        configs = self._configs_by_adapter()
+        fields = configs.get(self.active_adapters()[0], configs[None]).to_dict()
+        labels = json.dumps({name: fields.get(name) for name in LABEL_FIELDS}, indent=2, ensure_ascii=False)
+        (Path(save_directory) / LABEL_CONFIG_NAME).write_text(labels + "\n", encoding="utf-8")
+        if push_to_hub:  # transformers would upload before the labels are there
+            self.push_to_hub(upload.pop("repo_id", Path(save_directory).name), **upload)
 
     def _load_by_peft(
         self, peft_model_id: Any, adapter_name: str, download: dict[str, Any]
@@ -174,7 +202,7 @@ def _download_options(options: dict[str, Any]) -> dict[str, Any]:
     """What `load_adapter` was told about the Hub, wherever transformers puts it."""
     told = {**getattr(options.get("load_config"), "download_kwargs", {}), **(options.get("adapter_kwargs") or {})}
     told.update(options)
-    return {name: told[name] for name in _DOWNLOAD_OPTIONS if told.get(name) is not None}
+    return hub_options(told)
 
 
 @contextmanager

@@ -186,4 +186,4 @@ def hub_options(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in _DOWNLOAD_OPTIONS if options.get(name) is not None}
 
 
-__all__ = ["ONNX_NAME", "WEIGHTS_NAME", "OnnxEmotionWhisper"]
+__all__ = ["ONNX_NAME", "WEIGHTS_NAME", "OnnxEmotionWhisper", "hub_options"]

@@ -167,6 +167,7 @@ def _open_array(
     if rate <= 0 or rate != sampling_rate:
         raise AudioDecodingError(f"{name}: sampling_rate is {sampling_rate!r}; give a positive whole number of Hz.")
     samples = as_float_samples(array, name)
+    samples = samples if samples.size else samples.reshape(0)  # nothing, whatever its axes
     if samples.ndim == 2 and (has_channels or 1 in samples.shape):
         samples = samples if samples.shape[0] > samples.shape[1] else samples.T  # (num_samples, num_channels)
     elif samples.ndim == 1:

@@ -1,5 +1,6 @@
 """The package's errors: one base, few children; each message says what was wrong, where, and what would work."""
 
+import os
 import re
 
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -33,3 +34,12 @@ def printable(text: str) -> str:
     'call\\x1b[2J.wav'
     """
     return OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def path_as_text(path: str | os.PathLike[str]) -> str:
+    r"""A path as Unicode; the other bytes that a file's name may hold stay apart, as escapes.
+
+    >>> path_as_text("calls/\udcff.wav")
+    'calls/\\xff.wav'
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

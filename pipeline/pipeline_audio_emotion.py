@@ -11,6 +11,7 @@ import functools
 import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -27,11 +28,13 @@ from .errors_audio_emotion import AudioEmotionError
 from .loading_audio_emotion import MODEL_TYPE, check_model_folder, check_parts, cpu_only, in_backend
 from .scores_audio_emotion import ScoredRecording, make_score_rule, prior_logits
 from .segments_audio_emotion import NO_SPEECH, Smoothing, check_window
-from .speakers_audio_emotion import RttmTurns, check_all_segments
+from .speakers_audio_emotion import RttmTurns, Turns, check_all_segments
 from .timeline_audio_emotion import EmotionTimeline
 from .windows_audio_emotion import WindowPlan
 
 SMOOTHING_OPTIONS = tuple(field.name for field in dataclasses.fields(Smoothing))
+DEFAULTS = {"return_timestamps": False, "prior": "train"}
+"""What None stands for, where it is no choice itself."""
 
 logger = logging.get_logger(__name__)
 
@@ -194,14 +197,16 @@ class AudioEmotionPipeline(ChunkPipeline):
         unknown = [name for name in options if name not in known]
         if unknown:
             raise AudioEmotionError(f"Unknown options {unknown}. The audio-emotion pipeline takes {list(known)}.")
+        options |= {name: default for name, default in DEFAULTS.items() if options.get(name, default) is None}
         config = self.model.config
-        top_k, timestamps = options.get("top_k"), options.get("return_timestamps")
-        if top_k is not None and (isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1):
+        top_k, timestamps = options.get("top_k"), options.get("return_timestamps", False)
+        if top_k is not None and not _is_count(top_k):
             raise AudioEmotionError(f"top_k is {top_k!r}; give a whole number of at least 1, or None for all labels.")
-        if "return_timestamps" in options and not isinstance(timestamps, bool) and timestamps != "frame":
+        if not isinstance(timestamps, bool) and timestamps != "frame":
             options["return_timestamps"] = check_window(timestamps, config.frame_period_s)
         if "labels" in options or "prior" in options:
-            make_score_rule(config, options.get("labels"), options.get("prior", "train"))
+            held = getattr(self, "_postprocess_params", {}) | options
+            make_score_rule(config, held.get("labels"), held.get("prior", "train"))
         if options.get("segments") is not None:
             options["segments"] = check_all_segments(options["segments"])
         Smoothing(**{name: options[name] for name in SMOOTHING_OPTIONS if name in options})
@@ -220,16 +225,9 @@ class AudioEmotionPipeline(ChunkPipeline):
     ) -> Iterator[Any]:
         """Answers in the order of the inputs. Batches of windows are ours to make, so `num_workers` has no use."""
         options = dict(postprocess_params)
-        segments = options.pop("segments", None)
         make_score_rule(self.model.config, options.get("labels"), options.get("prior", "train"))
-        if segments is None:
-            segments = itertools.repeat(None)
-        elif len(segments) == 1 and isinstance(segments[0], RttmTurns):
-            for source in inputs if isinstance(inputs, list) else []:
-                segments[0].of(describe_source(source))
-            segments = itertools.repeat(segments[0])
-        elif not isinstance(inputs, list) or len(inputs) != len(segments):
-            raise AudioEmotionError("segments belong to recordings: give one list of segments per recording of a list.")
+        segments = _per_recording(options.pop("segments", None), inputs)
+        _check_batch_size(batch_size)
         # A list may be read ahead to sort by length; a stream only as far as one batch needs.
         look_ahead = batch_size if batch_size == 1 or not isinstance(inputs, list) else batch_size * BUCKET_BATCHES
         scorer = self.make_scorer(None, options.get("vad"), options.get("return_embeddings"))
@@ -273,6 +271,7 @@ class AudioEmotionPipeline(ChunkPipeline):
         Returns:
             The logits of each recording's frames, in the order of the sources.
         """
+        _check_batch_size(batch_size)
         look_ahead = batch_size if batch_size == 1 else batch_size * BUCKET_BATCHES
         return self.make_scorer(plan, vad, return_embeddings).score(sources, batch_size, look_ahead, on_progress)
 
@@ -319,7 +318,7 @@ class AudioEmotionPipeline(ChunkPipeline):
         top_k: int | None = None,
         labels: Sequence[str] | None = None,
         prior: str | Mapping[str, float] = "train",
-        segments: Sequence[Mapping[str, Any]] | RttmTurns | None = None,
+        segments: Turns | RttmTurns | None = None,
         vad: bool | float | None = None,
         return_embeddings: int | bool | None = None,
         **smoothing: float,
@@ -359,6 +358,32 @@ class AudioEmotionPipeline(ChunkPipeline):
 AudioEmotionPipeline._registered_impl = {
     "audio-emotion": {"impl": AudioEmotionPipeline, "pt": (AutoModelForAudioClassification,), "type": "audio"}
 }
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+
+
+def _check_batch_size(batch_size: Any) -> None:
+    if not _is_count(batch_size):
+        raise AudioEmotionError(f"batch_size is {batch_size!r}; give a whole number of at least 1.")
+
+
+def _per_recording(segments: list[Turns | RttmTurns] | None, inputs: Any) -> Iterable[Turns | RttmTurns | None]:
+    """The turns of each input; of a stream, whose names are not known yet, the whole RTTM file each time."""
+    if segments is None:
+        return itertools.repeat(None)
+    one_file = segments[0] if len(segments) == 1 and isinstance(segments[0], RttmTurns) else None
+    if one_file is not None and isinstance(inputs, list):
+        return [one_file.of(describe_source(source), is_alone=len(inputs) == 1) for source in inputs]
+    if one_file is not None:
+        return itertools.repeat(one_file)
+    if not isinstance(inputs, list) or len(inputs) != len(segments):
+        raise AudioEmotionError("segments belong to recordings: give one list of segments per recording of a list.")
+    return [
+        turns.of(describe_source(source), is_alone=True) if isinstance(turns, RttmTurns) else turns
+        for turns, source in zip(segments, inputs, strict=True)
+    ]
 
 
 def _each(inputs: Any) -> Iterable[Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors_audio_emotion import AudioEmotionError, printable
+from .export_audio_emotion import rttm_id
 
 Turns = list[Mapping[str, Any]]
 KINDS = "a list of {'start', 'end', 'speaker'}, the path of an .rttm file, a DataFrame, or a pyannote Annotation"
@@ -44,19 +45,26 @@ class RttmTurns(dict[str, Turns]):
                     "START_S DURATION_S <NA> <NA> SPEAKER_NAME <NA> <NA>'."
                 )
 
-    def of(self, name: str) -> Turns:
-        """The turns of a recording: those under its file's stem, or under the only name where `name` is no file.
+    def of(self, name: str, is_alone: bool = False) -> Turns:
+        """The turns of a recording: those under what an RTTM file calls it, its file's stem.
+
+        Args:
+            name: The recording's path, URL, or what `describe_source` calls it.
+            is_alone: No other recording is heard: one that is no file then has the turns under the only name.
 
         Raises:
             AudioEmotionError: If the file does not name the recording.
         """
-        stem = Path(name).stem
-        if stem in self:
-            return self[stem]
-        if len(self) == 1 and name.startswith("the audio "):
+        own = rttm_id(name)
+        if own in self:
+            return self[own]
+        is_file = not name.startswith("the audio ")
+        if is_alone and len(self) == 1 and not is_file:
             return next(iter(self.values()))
         raise AudioEmotionError(
-            f"{self.path} holds no turns of {name}: no SPEAKER line names {stem!r}. It names {sorted(self)[:10]}."
+            f"{self.path} holds no turns of {name}: "
+            + (f"no SPEAKER line names {own!r}" if is_file else "it is no file, and not heard alone")
+            + f". It names {sorted(self)[:10]}."
         )
 
 

@@ -90,16 +90,22 @@ def build_model(recipe: Recipe, clips: ClipTable) -> EmotionWhisperForAudioClass
     prior = mix_prior(recipe, clips)
     missing = [number for number, share in enumerate(prior) if share <= 0]
     settings = recipe.model
-    model = EmotionWhisperForAudioClassification.from_whisper(
-        settings.encoder,
-        num_layers=settings.num_layers,
-        layer_mix=settings.layer_mix,
-        pooling=settings.pooling,
-        nesting_dims=settings.nesting_dims,
-        final_dropout=settings.final_dropout,
-        class_prior=embodied_prior(prior, recipe.objective.logit_adjustment).tolist(),
-        corpora=[corpus.name for corpus in recipe.data],
-    )
+    try:
+        model = EmotionWhisperForAudioClassification.from_whisper(
+            settings.encoder,
+            num_layers=settings.num_layers,
+            layer_mix=settings.layer_mix,
+            pooling=settings.pooling,
+            nesting_dims=settings.nesting_dims,
+            final_dropout=settings.final_dropout,
+            class_prior=embodied_prior(prior, recipe.objective.logit_adjustment).tolist(),
+            corpora=[corpus.name for corpus in recipe.data],
+        )
+    except (OSError, ValueError) as error:
+        raise RecipeError(
+            f"no model can be made of the model section, whose encoder is {settings.encoder}: {error} -- give the name "
+            "of a Whisper on the Hub or its folder: --set model.encoder=openai/whisper-base"
+        ) from error
     if missing:
         names = [EMOTIONS[number] for number in missing]
         raise RecipeError(

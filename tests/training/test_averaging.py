@@ -1,5 +1,7 @@
-"""The mean of models: exact, refused for models that do not match, and a start for another run."""
+"""The mean of models: exact, refused for models that do not match, validated, and a start for another run."""
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAud
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
 from audio_emotion.training.averaging import average_models
 from audio_emotion.training.data import load_clips
-from audio_emotion.training.recipe import Recipe
-from audio_emotion.training.train import build_model
+from audio_emotion.training.recipe import Recipe, save_recipe
+from audio_emotion.training.train import build_model, train
+from benchmarks import recall
 
 
 def write_model(folder: Path, whisper: Path, seed: int, level_normalization: bool = True, **config: object) -> Path:
@@ -99,3 +102,19 @@ def test_a_model_without_a_mix_of_layers_gets_none_on_top(recipe: Recipe, tiny_w
     section = recipe.model.model_copy(update={"continue_from": str(trained), "layer_mix": False})
     with pytest.raises(RecipeError, match="does not fit the model section"):
         build_model(recipe.model_copy(update={"model": section}), load_clips(recipe.data, "train"))
+
+
+def test_the_benchmark_says_of_a_folder_what_its_log_says(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = train(recipe).parent
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    logged = max((line for line in lines if "validation_uar" in line), key=lambda line: line["validation_uar"])
+    save_recipe(recipe, tmp_path / "recipe.yaml")
+    out = tmp_path / "recall.json"
+    arguments = [str(run / "best"), "--recipe", str(tmp_path / "recipe.yaml"), "--threads", "1", "--json", str(out)]
+    monkeypatch.setattr(sys, "argv", ["recall.py", *arguments])
+    recall.main()
+    found = json.loads(out.read_text())["validation"][str(run / "best")]
+    assert found == pytest.approx({name: logged[name] for name in found}, abs=1e-5)
+    assert found.keys() == logged.keys() - {"step"}

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from audio_emotion.pipeline.errors_audio_emotion import AudioDecodingError, AudioEmotionError
+from audio_emotion.pipeline.errors_audio_emotion import AudioDecodingError, AudioEmotionError, path_as_text
 from audio_emotion.pipeline.export_audio_emotion import recording_stem
 
 AUDIO_SUFFIXES = frozenset(
@@ -80,7 +80,7 @@ def find_recordings(arguments: list[str]) -> tuple[list[Recording], list[AudioDe
 
 
 def _expand(argument: str) -> Iterator[Recording]:
-    name = os.fsencode(argument).decode("utf-8", "replace")  # a file's name may be no text
+    name = path_as_text(argument)
     if argument == STDIN:
         if sys.stdin.isatty():
             raise AudioEmotionError(
@@ -105,7 +105,7 @@ def _of_paths(paths: list[Path], root: Path | None, fault: str) -> Iterator[Reco
     if not paths:
         raise AudioEmotionError(f"{fault}. Known suffixes are {', '.join(sorted(AUDIO_SUFFIXES))}.")
     for path in paths:
-        name = os.fsencode(path).decode("utf-8", "replace")
+        name = path_as_text(path)
         stem = recording_stem(name)
         if root is not None:
             stem = (path.parent.relative_to(root) / stem).as_posix()

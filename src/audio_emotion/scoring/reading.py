@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from audio_emotion.pipeline.batching_audio_emotion import check_duration
 from audio_emotion.pipeline.decoding_audio_emotion import iter_audio_blocks
-from audio_emotion.pipeline.errors_audio_emotion import AudioDecodingError
+from audio_emotion.pipeline.errors_audio_emotion import AudioDecodingError, path_as_text
 from audio_emotion.scoring.plan import Block
 from audio_emotion.scoring.sources import AudioFile, RowGroup, open_filesystem, resolve_beside
 
@@ -68,13 +68,14 @@ def iter_clips(block: Block) -> Iterator[Clip]:
     """List the recordings of a block; of a Parquet file only a few rows are in memory at a time."""
     for source in block.sources:
         if isinstance(source, AudioFile):
-            yield Clip(source.path, source.path, None, source.path)
+            name = path_as_text(source.path)
+            yield Clip(name, name, None, source.path)
         else:
             yield from _clips_of_row_group(source)
 
 
 def _clips_of_row_group(group: RowGroup) -> Iterator[Clip]:
-    row = group.first_row
+    row, name = group.first_row, path_as_text(group.path)
     try:
         filesystem, inside = open_filesystem(group.path)
         with filesystem.open(inside, "rb") as file:
@@ -86,20 +87,21 @@ def _clips_of_row_group(group: RowGroup) -> Iterator[Clip]:
                     row += 1
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         last_row = group.first_row + group.num_rows - 1
-        reason = AudioDecodingError(f"{group.path}: rows {row} to {last_row} cannot be read: {error}")
-        yield Clip(f"{group.path}#{row}", group.path, row, reason)
+        reason = AudioDecodingError(f"{name}: rows {row} to {last_row} cannot be read: {error}")
+        yield Clip(f"{name}#{row}", name, row, reason)
 
 
 def _clip_of_row(group: RowGroup, row: int, values: dict[str, Any]) -> Clip:
     audio = values[group.column]
     content = audio.get("bytes") if isinstance(audio, dict) else audio
     path = audio.get("path") if isinstance(audio, dict) else None
-    clip_id = str(values.get("id") or path or f"{group.path}#{row}")
+    name = path_as_text(group.path)
+    clip_id = str(values.get("id") or path or f"{name}#{row}")
     if content is not None:
-        return Clip(clip_id, group.path, row, {"bytes": content, "path": f"{group.path}, row {row}"})
+        return Clip(clip_id, name, row, {"bytes": content, "path": f"{name}, row {row}"})
     if path:
-        return Clip(clip_id, group.path, row, resolve_beside(group.path, path))
-    return Clip(clip_id, group.path, row, AudioDecodingError(f"{group.path}, row {row}: no audio in {group.column}."))
+        return Clip(clip_id, name, row, resolve_beside(group.path, path))
+    return Clip(clip_id, name, row, AudioDecodingError(f"{name}, row {row}: no audio in {group.column}."))
 
 
 def open_audio(clip: Clip) -> Any:
