@@ -368,5 +368,5 @@ def _place(row: Any) -> str:
 
 
 def _printable(path: str) -> str:
-    """A path as NFC text; bytes that are not UTF-8 (archives with old encodings) become backslash escapes."""
+    """A path as NFC text, whatever the encoding of the archive that it came in."""
     return unicodedata.normalize("NFC", path_as_text(path))

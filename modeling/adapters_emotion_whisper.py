@@ -111,22 +111,27 @@ class AdapterLabelsMixin(PreTrainedModel):
             self._follow(self.active_adapters()[0] if self._hf_peft_config_loaded else None)
 
     def save_pretrained(
-        self, save_directory: Any, is_main_process: bool = True, *args: Any, push_to_hub: bool = False, **kwargs: Any
+        self,
+        save_directory: Any,
+        is_main_process: bool = True,
+        state_dict: dict[str, Any] | None = None,
+        push_to_hub: bool = False,
+        **kwargs: Any,
     ) -> None:
         """Saves the model, or with an adapter the active adapter alone and its `label_config.json`.
 
         Args:
             save_directory: Folder to write to.
             is_main_process: As in transformers.
-            *args: As in transformers.
+            state_dict: As in transformers.
             push_to_hub: Also upload what was saved.
             **kwargs: As in transformers.
         """
         if not self._hf_peft_config_loaded:
-            super().save_pretrained(save_directory, is_main_process, *args, push_to_hub=push_to_hub, **kwargs)
+            super().save_pretrained(save_directory, is_main_process, state_dict, push_to_hub, **kwargs)
             return
         upload = {name: kwargs.pop(name) for name in _UPLOAD_OPTIONS if name in kwargs}
-        super().save_pretrained(save_directory, is_main_process, *args, **kwargs)
+        super().save_pretrained(save_directory, is_main_process, state_dict, **kwargs)
         if not self.should_save_on_this_rank(is_main_process):
             return
         configs = self._configs_by_adapter()

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from transformers import BatchFeature, PreTrainedConfig, SequenceFeatureExtractor
 from transformers.audio_utils import mel_filter_bank
-from transformers.utils import PaddingStrategy
+from transformers.utils import PaddingStrategy, logging
 
 MIN_CLIP_SAMPLES = 400
 LARGEST = {
@@ -24,6 +25,8 @@ DYNAMIC_RANGE = 8.0
 """Log10 power that a clip keeps below its loudest mel bin (Whisper's)."""
 WHISPER_SMALLEST_POWER = 1e-10
 """Power at which Whisper cuts a mel bin before the logarithm. With level normalisation the cut lies lower."""
+
+logger = logging.get_logger(__name__)
 
 
 class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
@@ -106,7 +109,16 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
 
     @classmethod
     def from_model_config(cls, config: PreTrainedConfig, **kwargs: Any) -> "EmotionWhisperFeatureExtractor":
-        """The extractor that a model with this [`EmotionWhisperConfig`] needs; `kwargs` are further fields."""
+        """The extractor that a model with this [`EmotionWhisperConfig`] needs; `kwargs` are further fields.
+
+        Raises:
+            ValueError: The model's window is no whole number of seconds.
+        """
+        if config.window_samples % config.sampling_rate:
+            raise ValueError(
+                f"The model hears windows of {config.window_samples / config.sampling_rate} s, and an extractor makes "
+                "whole seconds. Give encoder_config a max_source_positions that is a multiple of 50."
+            )
         return cls(
             feature_size=config.encoder_config.num_mel_bins,
             sampling_rate=config.sampling_rate,
@@ -129,7 +141,7 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
         padding: bool | str = True,
         max_length: int | None = None,
         truncation: bool = False,
-        **_: Any,
+        **ignored: Any,
     ) -> BatchFeature:
         """Computes the features.
 
@@ -148,6 +160,8 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
                 Samples that `padding="max_length"` pads to, and that `truncation` keeps.
             truncation (`bool`, *optional*, defaults to `False`):
                 Cut longer clips.
+            **ignored:
+                What other extractors of transformers take has no meaning here; a warning names it.
 
         Returns:
             `input_features (batch, num_mel_bins, num_mel_frames)`, float32, and `attention_mask (batch,
@@ -157,7 +171,13 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
             ValueError: A wrong rate, a waveform of a wrong rank, dtype or length, or with NaN or infinite values, clips
                 of several lengths with `padding=False`, an unknown `padding`, or a `max_length` out of range.
         """
-        if sampling_rate is not None and sampling_rate != self.sampling_rate:
+        if ignored:
+            logger.warning(f"The feature extractor does not know {sorted(ignored)}, and goes without.")
+        if sampling_rate is None:
+            logger.warning_once(
+                f"Pass sampling_rate: sound at another rate than {self.sampling_rate} Hz is then refused."
+            )
+        elif sampling_rate != self.sampling_rate:
             raise ValueError(f"Expected audio at {self.sampling_rate} Hz, got {sampling_rate} Hz: resample it first.")
         if isinstance(padding, bool):
             padding = "longest" if padding else "do_not_pad"
@@ -256,6 +276,9 @@ class EmotionWhisperFeatureExtractor(SequenceFeatureExtractor):
         return ((log_mel + 4.0) / 4.0).numpy()
 
     def _checked(self, clip: Any, index: int, cut: int | None) -> np.ndarray:
+        if isinstance(clip, torch.Tensor):
+            clip = clip.detach().cpu()
+            clip = clip.float() if clip.is_floating_point() else clip  # numpy has no bfloat16
         waveform = np.asarray(clip)
         if waveform.ndim != 1:
             raise ValueError(
@@ -284,7 +307,7 @@ def _clips(raw_speech: Any) -> Sequence[Any]:
         return list(raw_speech) if getattr(raw_speech, "ndim", 1) == 2 else [raw_speech]
     if not raw_speech:
         raise ValueError("No audio: got an empty list.")
-    return [raw_speech] if isinstance(raw_speech[0], (int, float)) else raw_speech
+    return [raw_speech] if isinstance(raw_speech[0], Real) else raw_speech
 
 
 @lru_cache

@@ -435,7 +435,7 @@ class EmotionWhisperForAudioClassification(AdapterLabelsMixin, EmotionWhisperPre
             return labels
         if not labels.is_floating_point() and labels.ndim == 1 and self.config.problem == "distribution":
             known = labels != IGNORED_LABEL
-            one_hot = nn.functional.one_hot(labels.masked_fill(~known, 0), num_labels)
+            one_hot = nn.functional.one_hot(labels.masked_fill(~known, 0).long(), num_labels)
             return one_hot.float() * known[:, None]
         expected = f"floats of shape (batch, {num_labels})"
         if self.config.problem == "distribution":

@@ -170,15 +170,19 @@ class OnnxEmotionWhisper:
         """False, as transformers' pipelines ask."""
         return False
 
+    @property
+    def files(self) -> list[Path]:
+        """The graph, and beside it the weights where they have a file of their own."""
+        return [path for name in (ONNX_NAME, WEIGHTS_NAME) if (path := self.path.with_name(name)).exists()]
+
     def save_pretrained(self, save_directory: str | Path, **_: Any) -> None:
         """Writes the graph and the config into a folder."""
         folder = Path(save_directory)
         folder.mkdir(parents=True, exist_ok=True)
         self.config.save_pretrained(folder)
-        for name in (ONNX_NAME, WEIGHTS_NAME):
-            source = self.path.with_name(name)
-            if source.exists() and source.resolve() != (folder / name).resolve():
-                shutil.copy2(source, folder / name)
+        for source in self.files:
+            if source.resolve() != (folder / source.name).resolve():
+                shutil.copy2(source, folder / source.name)
 
 
 def hub_options(options: dict[str, Any]) -> dict[str, Any]:

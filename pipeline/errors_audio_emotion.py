@@ -37,9 +37,10 @@ def printable(text: str) -> str:
 
 
 def path_as_text(path: str | os.PathLike[str]) -> str:
-    r"""A path as Unicode; the other bytes that a file's name may hold stay apart, as escapes.
+    r"""A path as Unicode; the other bytes that a file's name may hold stay apart, as in a URL.
 
     >>> path_as_text("calls/\udcff.wav")
-    'calls/\\xff.wav'
+    'calls/%FF.wav'
     """
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    text = os.fsencode(path).decode("utf-8", "surrogateescape")
+    return re.sub("[\udc80-\udcff]", lambda found: f"%{ord(found[0]) & 0xFF:02X}", text)

@@ -46,9 +46,15 @@ class EndpointHandler:
             raise ValueError(f'"parameters" must be an object, such as {{"top_k": 3}}, got {type(parameters).__name__}')
         if "inputs" in parameters:
             raise ValueError('"inputs" belongs beside "parameters", not in it')
+        if any(isinstance(part, str) for part in _parts(parameters.get("segments"))):
+            raise ValueError('"segments" must be a list of {"start", "end", "speaker"}: no file is read for a request')
         inputs = data["inputs"]
         audio = [_decode(item) for item in inputs] if isinstance(inputs, list) else _decode(inputs)
         return _to_json(self.pipeline(audio, **parameters))
+
+
+def _parts(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _decode(inputs: Any) -> Any:
@@ -61,7 +67,10 @@ def _decode(inputs: Any) -> Any:
         except binascii.Error as error:
             raise ValueError(f'the string in "inputs" is not the base64 of an audio file: {error}') from error
     if isinstance(inputs, dict) and {"array", "sampling_rate"} <= set(inputs):
-        return {**inputs, "array": np.asarray(inputs["array"], dtype=np.float32)}
+        samples = np.asarray(inputs["array"])
+        if samples.dtype.kind in "iu" and np.abs(samples).max(initial=0) > 1:
+            raise ValueError('"array" holds integers: send floats, with full scale at 1')
+        return {**inputs, "array": samples.astype(np.float32)}
     raise ValueError(
         f'"inputs" is of type {type(inputs).__name__}: send audio bytes, their base64 as a string, '
         '{"array": [...], "sampling_rate": 16000}, or a list of these'

@@ -147,7 +147,7 @@ class AudioEmotionPipeline(ChunkPipeline):
             inputs: Path, http(s) URL, bytes, binary file object, 1-d array or torch tensor at the model's rate,
                 `{"array" | "raw": ..., "sampling_rate": ...}`, `{"bytes": ..., "path": ...}`, any other value of a
                 `datasets` Audio column, or a row that holds one under `"audio"`. A list or tuple of these answers a
-                list; a generator or dataset answers an iterator.
+                list; a generator, a dataset or a column of one (`dataset["audio"]`) answers an iterator.
             args: Nothing; here for the base class.
             num_workers: Without effect; here for the base class.
             batch_size: Windows per forward pass of an accelerator; changes no score (docs/performance.md).
@@ -361,7 +361,7 @@ AudioEmotionPipeline._registered_impl = {
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
 
 
 def _check_batch_size(batch_size: Any) -> None:
@@ -396,16 +396,19 @@ def _each(inputs: Any) -> Iterable[Any]:
 def _as_stream(inputs: Any) -> Any:
     """Iterators and `datasets` data sets as generators, which the base class streams; anything else as it is."""
     if hasattr(inputs, "cast_column") and hasattr(inputs, "features"):
-        return (row for row in _undecoded(inputs))
+        return (row for row in _undecoded(inputs, "audio"))
+    column, dataset = getattr(inputs, "column_name", None), getattr(inputs, "source", None)
+    if isinstance(column, str) and hasattr(dataset, "cast_column"):  # dataset["audio"]
+        return (row[column] for row in _undecoded(dataset, column))
     is_iterator = isinstance(inputs, Iterator) and not hasattr(inputs, "read")
     if is_iterator and not isinstance(inputs, types.GeneratorType):
         return (item for item in inputs)
     return inputs
 
 
-def _undecoded(dataset: Any) -> Any:
+def _undecoded(dataset: Any, column: str) -> Any:
     """The data set with an Audio column of bytes or paths: its own decoder needs torchcodec, ours does not."""
-    audio: Any = (dataset.features or {}).get("audio")
+    audio: Any = (dataset.features or {}).get(column)
     if getattr(audio, "decode", False):
-        return dataset.cast_column("audio", dataclasses.replace(audio, decode=False))
+        return dataset.cast_column(column, dataclasses.replace(audio, decode=False))
     return dataset

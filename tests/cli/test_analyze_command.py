@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 from audio_emotion.cli import app
+
+PROGRAM = str(Path(sys.executable).with_name("audio-emotion"))
 
 
 @pytest.fixture
@@ -76,6 +81,32 @@ def test_quiet_says_nothing_but_results_and_errors(analyze: Any, calls: list[Pat
     assert result.stderr.splitlines() == [
         f"error: {tmp_path / 'gone.wav'} does not exist. Give the path of an audio file."
     ]
+
+
+def test_quiet_leaves_out_what_speaks_against_the_scores(tiny_model_dir: Path, tmp_path: Path, speech: Any) -> None:
+    soundfile.write(tmp_path / "short.wav", speech(0.5), 16000)
+    command = [PROGRAM, "analyze", "short.wav", "--json", "--model", str(tiny_model_dir)]
+    loud, quiet = (
+        subprocess.run([*command, *more], cwd=tmp_path, check=True, capture_output=True, text=True)
+        for more in ([], ["--quiet"])
+    )
+    assert "too_short" in loud.stderr
+    assert quiet.stderr == ""
+    assert quiet.stdout == loud.stdout
+
+
+def test_names_that_are_no_text_stay_apart(analyze: Any, calls: list[Path], tmp_path: Path) -> None:
+    folder = tmp_path / "names"
+    folder.mkdir()
+    for name, call in zip((b"\xff.wav", b"\xfe.wav"), calls, strict=True):
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(call.read_bytes())
+    result = analyze(folder, "--json")
+    assert [json.loads(line)["file"] for line in result.stdout.splitlines()] == [
+        f"{folder}/%FE.wav",
+        f"{folder}/%FF.wav",
+    ]
+    assert analyze(folder, "--format", "json", "--out", f"{tmp_path}/out/").exit_code == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"%FE.json", "%FF.json"}
 
 
 def test_json_of_several_recordings(analyze: Any, calls: list[Path], tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_name_that_is_no_text_is_shown_all_the_same(tree: Path) -> None:
     path = os.fsdecode(b"caf\xe9.wav")
     Path(path).touch()
     (recording,) = find_recordings([path])[0]
-    assert recording.name == "caf�.wav"
+    assert recording.name == "caf%E9.wav"
     assert Path(recording.source).exists()
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from transformers import WhisperFeatureExtractor
 
+from audio_emotion.modeling import feature_extraction_emotion_whisper
 from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 
@@ -95,6 +96,10 @@ def test_from_model_config() -> None:
     extractor = EmotionWhisperFeatureExtractor.from_model_config(config, level_normalization=True)
     assert (extractor.feature_size, extractor.pad_to_window, extractor.level_normalization) == (128, True, True)
     assert extractor.max_samples == config.window_samples
+    with pytest.raises(ValueError, match=r"windows of 1\.5 s"):
+        EmotionWhisperFeatureExtractor.from_model_config(
+            EmotionWhisperConfig(encoder_config={"max_source_positions": 75})
+        )
 
 
 def test_takes_every_kind_of_float_waveform(make_clip: MakeClip) -> None:
@@ -105,11 +110,22 @@ def test_takes_every_kind_of_float_waveform(make_clip: MakeClip) -> None:
     expected = extractor(clip)["input_features"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for same in (clip.astype(np.float64), clip.tolist(), [clip], (clip,), torch.from_numpy(clip), read_only):
+        learned = torch.from_numpy(clip).requires_grad_()
+        for same in (clip.astype(np.float64), clip.tolist(), list(clip), [clip], (clip,), learned, read_only):
             np.testing.assert_array_equal(extractor(same)["input_features"], expected)
         np.testing.assert_array_equal(
             extractor(clip[::-1])["input_features"], extractor(clip[::-1].copy())["input_features"]
         )
+    rounded = torch.from_numpy(clip).bfloat16()
+    for name, values in extractor(rounded.float()).items():
+        np.testing.assert_array_equal(extractor(rounded)[name], values)
+
+
+def test_what_it_does_not_know_is_said(make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(feature_extraction_emotion_whisper.logger, "warning", said.append)
+    EmotionWhisperFeatureExtractor()(make_clip(800), sampling_rate=16000, samplingrate=8000)
+    assert said == ["The feature extractor does not know ['samplingrate'], and goes without."]
 
 
 def test_truncation_and_padding_to_a_length(make_clip: MakeClip) -> None:

@@ -146,9 +146,10 @@ def test_class_indices_are_one_hot_labels(make_model: MakeModel, make_inputs: An
     model = make_model()
     inputs = make_inputs(model, 8000, 4000, 6000)
     one_hot = torch.eye(8)[[3, 7, 0]]
-    torch.testing.assert_close(
-        model(**inputs, labels=torch.tensor([3, 7, 0])).loss, model(**inputs, labels=one_hot).loss
-    )
+    for dtype in (torch.long, torch.int32, torch.uint8):
+        torch.testing.assert_close(
+            model(**inputs, labels=torch.tensor([3, 7, 0], dtype=dtype)).loss, model(**inputs, labels=one_hot).loss
+        )
     one_hot[1] = 0
     torch.testing.assert_close(
         model(**inputs, labels=torch.tensor([3, -100, 0])).loss, model(**inputs, labels=one_hot).loss

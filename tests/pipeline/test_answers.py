@@ -66,6 +66,21 @@ def test_an_rttm_serves_a_list_and_is_matched_before_work(
         pipe([call_wav, "no-such-file.wav"], segments=path)
 
 
+def test_an_rttm_of_one_recording_serves_one_that_has_no_name(
+    pipe: AudioEmotionPipeline, speech: Any, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{name}.rttm" for name in ("Ann", "Bo")]
+    for path in paths:
+        path.write_text(f"SPEAKER meeting 1 0 1 <NA> <NA> {path.stem} <NA> <NA>\n")
+    sound = speech(1.0)
+    assert pipe(sound, segments=paths[0])["chunks"][0]["speaker"] == "Ann"
+    answers = pipe([sound, sound], segments=paths)
+    assert [answer["chunks"][0]["speaker"] for answer in answers] == ["Ann", "Bo"]
+    for several in ([sound, sound], (samples for samples in [sound, sound])):
+        with pytest.raises(AudioEmotionError, match="not heard alone"):
+            list(pipe(several, segments=paths[0]))
+
+
 def test_the_gate_hears_blocks_as_one() -> None:
     samples = decode_audio(EXAMPLE)
     whole, cut = SpeechMeter(), SpeechMeter()

@@ -102,6 +102,13 @@ def test_integers_are_scaled_to_one(dtype: Any) -> None:
     np.testing.assert_allclose(decoded[:3], [-1.0, 0.0, 1.0], atol=0.01)
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 2), (2, 0), (0, 1), (1, 0), (0, 0, 3)])
+def test_arrays_of_no_samples(shape: tuple[int, ...]) -> None:
+    for empty in (np.zeros(shape), {"array": np.zeros(shape), "sampling_rate": 16000}, torch.zeros(shape)):
+        with pytest.raises(AudioDecodingError, match="0 samples"):
+            decode_audio(empty)
+
+
 def test_unsigned_bytes_are_centred() -> None:
     np.testing.assert_allclose(decode_audio(np.array([0, 128, 255] * 200, dtype=np.uint8))[:3], [-1, 0, 1], atol=0.01)
 

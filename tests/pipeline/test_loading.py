@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForAudioClassification, Wav2Vec2Config, Wav2Vec2ForSequenceClassification, pipeline
+from transformers import (
+    AutoFeatureExtractor,
+    AutoModelForAudioClassification,
+    Wav2Vec2Config,
+    Wav2Vec2ForSequenceClassification,
+    pipeline,
+)
 
 from audio_emotion import AudioEmotionError, AudioEmotionPipeline
 
@@ -32,6 +38,15 @@ def test_transformers_pipeline_and_from_pretrained_agree(
     made = pipeline("audio-emotion", model=str(tiny_model_dir), device="cpu")
     assert type(made) is AudioEmotionPipeline
     assert made(speech(1.0)) == pipe(speech(1.0))
+
+
+def test_weights_may_lie_on_disk(pipe: AudioEmotionPipeline, tiny_model_dir: Path, speech: Any, tmp_path: Path) -> None:
+    placed = {"device_map": "auto", "max_memory": {"cpu": "230kB"}, "offload_folder": tmp_path}
+    model = AutoModelForAudioClassification.from_pretrained(tiny_model_dir, **placed)
+    assert any(weight.is_meta for weight in model.parameters())
+    extractor = AutoFeatureExtractor.from_pretrained(tiny_model_dir)
+    offloaded = AudioEmotionPipeline(model=model, feature_extractor=extractor, task="audio-emotion")
+    assert offloaded(speech(1.0)) == pipe(speech(1.0))
 
 
 def test_the_stock_audio_classification_pipeline_gives_the_uncalibrated_scores(

@@ -206,8 +206,25 @@ def test_a_dataset_with_an_audio_column(pipe: AudioEmotionPipeline, call_wav: Pa
     stored = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
     data = datasets.Dataset.from_list([{"audio": audio}] * 2, datasets.Features(audio=stored))
     data = data.cast_column("audio", datasets.Audio())
-    answers = list(pipe(data.to_iterable_dataset() if streaming else data))
-    assert answers == [pipe(call_wav)] * 2
+    data = data.to_iterable_dataset() if streaming else data
+    assert list(pipe(data)) == list(pipe(data["audio"])) == [pipe(call_wav)] * 2
+
+
+def test_options_of_a_call_join_those_of_the_pipeline(tiny_model_dir: Path, call_wav: Path) -> None:
+    pair = AudioEmotionPipeline.from_pretrained(tiny_model_dir, labels=["anger", "neutral"])
+    prior = {"anger": 0.9, "neutral": 0.1}
+    whole = AudioEmotionPipeline.from_pretrained(tiny_model_dir)
+    assert pair(call_wav, prior=prior) == whole(call_wav, labels=["anger", "neutral"], prior=prior)
+    assert pair(call_wav, prior=None, return_timestamps=None, top_k=np.int64(2)) == pair(call_wav)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, True, "2"])
+def test_batch_sizes_that_cannot_be(pipe: AudioEmotionPipeline, call_wav: Path, batch_size: Any) -> None:
+    for inputs in (call_wav, [call_wav, call_wav]):
+        with pytest.raises(AudioEmotionError, match="batch_size is"):
+            pipe(inputs, batch_size=batch_size)
+    with pytest.raises(AudioEmotionError, match="batch_size is"):
+        next(pipe.score_recordings([call_wav], batch_size))
 
 
 def test_progress_adds_up_to_the_duration(pipe: AudioEmotionPipeline, speech: Any) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_emotion import AudioEmotionError
+from audio_emotion.pipeline.export_audio_emotion import to_rttm
 from audio_emotion.pipeline.segments_audio_emotion import (
     Smoothing,
     Span,
@@ -147,10 +148,20 @@ def test_rttm_by_stem_and_broken_lines(tmp_path: Path) -> None:
     assert turns.of("calls/a.wav") == [{"start": 0.5, "end": 1.5, "speaker": "Ann"}]
     with pytest.raises(AudioEmotionError, match=r"no SPEAKER line names 'c'"):
         turns.of("c.wav")
+    with pytest.raises(AudioEmotionError, match="no file, and not heard alone"):
+        turns.of("the audio given as bytes")
     for broken in ("SPEAKER a 1 0.5", "SPEAKER a 1 x 1 <NA> <NA> A", "SPEAKER a 1 0 -1 <NA> <NA> A", "a,b"):
         path.write_text(f";; comment\n{broken}\n")
         with pytest.raises(AudioEmotionError, match=r"turns\.rttm, line 2"):
             check_segments(path)
+
+
+@pytest.mark.parametrize("name", ["calls/my call.wav", "https://host/a.wav?key=1.5", "no suffix", "a.b.c.flac"])
+def test_a_recording_is_called_as_a_written_rttm_calls_it(name: str, tmp_path: Path) -> None:
+    chunk = {"timestamp": (0.0, 1.0), "label": "anger", "score": 0.9}
+    path = tmp_path / "turns.rttm"
+    path.write_text(to_rttm({name: {"chunks": [chunk]}}))
+    assert RttmTurns(path).of(name) == [{"start": 0.0, "end": 1.0, "speaker": "anger"}]
 
 
 def test_tables_and_annotations() -> None:

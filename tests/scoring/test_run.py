@@ -47,6 +47,25 @@ def test_rows_are_the_answers_of_the_pipeline(
             assert chunk["score_anger"] == pytest.approx(other["scores"]["anger"], abs=1e-5)
 
 
+def test_an_exported_model_scores_as_it_did(
+    run: Callable[..., Any], clips: Path, tmp_path: Path, tiny_onnx_dir: Path
+) -> None:
+    run(clips, tmp_path / "torch")
+    run(clips, tmp_path / "onnx", options={"model": str(tiny_onnx_dir)})
+    for row, other in zip(read(tmp_path / "torch"), read(tmp_path / "onnx"), strict=True):
+        assert row["path"] == other["path"]
+        assert row["score_anger"] == pytest.approx(other["score_anger"], abs=1e-4)
+
+
+def test_names_that_are_no_text(run: Callable[..., Any], clips: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "names"
+    folder.mkdir()
+    for name in (b"\xff.wav", b"\xfe.wav"):
+        shutil.copy(clips / "a" / "0.wav", os.fsencode(folder) + b"/" + name)
+    assert run(folder).num_clips == 2
+    assert [row["id"] for row in read(tmp_path / "out")] == [f"{folder}/%FE.wav", f"{folder}/%FF.wav"]
+
+
 def test_blocks_and_batches_change_no_row(run: Callable[..., Any], clips: Path, tmp_path: Path) -> None:
     run(clips, tmp_path / "one", block_size=1, batch_size=1, num_readers=1)
     run(clips, tmp_path / "all", block_size=100, batch_size=4, num_readers=3)

@@ -252,6 +252,8 @@ answer["handler"] = {{
         for request in (
             {{}}, {{"inputs": folder + "/config.json"}}, {{"inputs": 7}}, {{"inputs": encoded[:400]}},
             {{"inputs": encoded, "parameters": 3}}, {{"inputs": encoded, "parameters": {{"labels": ["joy"]}}}},
+            {{"inputs": encoded, "parameters": {{"segments": ["/etc/passwd"]}}}},
+            {{"inputs": {{"array": [0, 300] * 800, "sampling_rate": 16000}}}},
         )
     ],
 }}
@@ -281,9 +283,10 @@ def test_the_handler_serves_an_endpoint(fresh: dict[str, Any], scores: dict[str,
         assert_same(answer[way], scores)
     assert answer["list"] == [answer["base64"][:2]] * 2
     assert np.shape(answer["frames"]["frames"]) == (75, 8) and answer["frames"]["frame_period_s"] == 0.02
-    nothing, path, number, cut, parameters, label = answer["refused"]
+    nothing, path, number, cut, parameters, label, turns, integers = answer["refused"]
     assert 'no "inputs"' in nothing and "not the base64" in path and "type int" in number
     assert cut.startswith("the audio given as bytes") and "must be an object" in parameters and "joy" in label
+    assert "no file is read" in turns and "holds integers" in integers
 
 
 @pytest.mark.slow

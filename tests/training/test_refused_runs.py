@@ -69,6 +69,16 @@ def test_a_mix_that_cannot_be_trained_is_refused(case: str, recipe: Recipe, prep
     assert not Path(recipe.output_dir).exists()
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [({"encoder": "nowhere"}, "encoder is nowhere"), ({"num_layers": 9}, "num_layers must be 1 to")],
+)
+def test_a_model_that_cannot_be_made_is_refused(model: dict, message: str, recipe: Recipe) -> None:
+    section = recipe.model.model_copy(update=model)
+    with pytest.raises(RecipeError, match=rf"(?s)no model can be made.*{message}.*--set model\.encoder="):
+        train(recipe.model_copy(update={"model": section}))
+
+
 @pytest.mark.parametrize("limit", [100_000, 500_000], ids=["in the weights", "in the optimiser"])
 def test_a_disk_that_is_full_leaves_the_last_checkpoint(limit: int, tmp_path: Path) -> None:
     command = [sys.executable, "-c", FULL_DISK, str(tmp_path), str(limit)]

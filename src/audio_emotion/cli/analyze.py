@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import json
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -54,18 +55,24 @@ def analyze(
         Format | None, typer.Option("--format", help="What to print or write.", show_default="table")
     ] = None,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--out", help="File to write in place of printing, or a folder for a file each.", show_default=False
+            "--out",
+            metavar="PATH",
+            help="File to write in place of printing, or a folder for a file each.",
+            show_default=False,
         ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep the results that --out has, and hear the other recordings.")
     ] = False,
     plot: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--plot", help="Timeline picture to write (.png, .svg, .pdf), or a folder for several.", show_default=False
+            "--plot",
+            metavar="PATH",
+            help="Timeline picture to write (.png, .svg, .pdf), or a folder for several.",
+            show_default=False,
         ),
     ] = None,
     window: Annotated[
@@ -181,7 +188,8 @@ def analyze(
         if waiting:
             pipe = _load(model, options, messages, quiet)
             records.start(options["labels"] or list((pipe.model.config.id2label or {}).values()))
-            num_failed += job.run(pipe, waiting, batch_size, quiet, report)
+            with _without_warnings() if quiet else nullcontext():
+                num_failed += job.run(pipe, waiting, batch_size, quiet, report)
             records.finish()
     except AudioEmotionError as error:
         report(error)
@@ -200,7 +208,7 @@ def analyze(
         raise typer.Exit(SOME_FAILED)
 
 
-def _chosen_format(output_format: Format | None, as_json: bool, resume: bool, out: Path | None) -> str:
+def _chosen_format(output_format: Format | None, as_json: bool, resume: bool, out: str | None) -> str:
     """The format, from options that fit each other."""
     from audio_emotion.cli.record_file import RESUMABLE
 
@@ -209,7 +217,7 @@ def _chosen_format(output_format: Format | None, as_json: bool, resume: bool, ou
     chosen = Format.jsonl if as_json else output_format or Format.table
     if resume and out is None:
         raise typer.BadParameter("--resume goes on with the results in --out, and there is no --out.")
-    if resume and chosen is Format.table and out is not None and not out.is_dir():
+    if resume and chosen is Format.table and out is not None and not Path(out).is_dir():
         raise typer.BadParameter(f"--resume reads {', '.join(RESUMABLE)}, or a folder of files; a table is for people.")
     return chosen.value
 
@@ -224,15 +232,27 @@ def _load(model: str | None, options: dict[str, Any], messages: Console, quiet: 
     """The pipeline, with the options checked against the model before any audio is heard."""
     shown = messages.status("Loading the model") if messages.is_terminal and not quiet else nullcontext()
     with shown, _without_collection():
-        from transformers.utils import logging
+        from transformers.utils import logging as transformers_logging
 
         from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
         from audio_emotion.registration import bundled_checkpoint
 
-        logging.disable_progress_bar()
+        transformers_logging.disable_progress_bar()
         if quiet:
-            logging.set_verbosity_error()
+            transformers_logging.set_verbosity_error()
         return AudioEmotionPipeline.from_pretrained(bundled_checkpoint() if model is None else model, **options)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Nothing is said of recordings that are worth less trust; the results say it."""
+    logger = logging.getLogger("audio_emotion")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextmanager

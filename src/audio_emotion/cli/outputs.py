@@ -38,7 +38,7 @@ class OutputPlan:
         yield from ((f"the plot of {name}", path) for name, path in self.pictures.items())
 
 
-def plan_outputs(recordings: Sequence[Recording], file_format: str, out: Path | None, plot: Path | None) -> OutputPlan:
+def plan_outputs(recordings: Sequence[Recording], file_format: str, out: str | None, plot: str | None) -> OutputPlan:
     """Decide and check where everything goes; writes nothing.
 
     `out` is a folder, with a file for each recording, if it is one already, ends with a slash, or the format describes
@@ -64,22 +64,24 @@ def plan_outputs(recordings: Sequence[Recording], file_format: str, out: Path | 
         if one_each and several:
             raise AudioEmotionError(f"--format {file_format} describes one recording: give a folder as --out.")
     elif _is_folder(out) or (one_each and several):
-        texts = _in_folder(out, recordings, SUFFIXES.get(file_format, ".txt"))
+        texts = _in_folder(Path(out), recordings, SUFFIXES.get(file_format, ".txt"))
     elif one_each:
-        texts = {recordings[0].name: out}
+        texts = {recordings[0].name: Path(out)}
     else:
-        common = out
+        common = Path(out)
     pictures = {}
     if plot is not None:
         is_folder = several or _is_folder(plot)
-        pictures = _in_folder(plot, recordings, PICTURE_SUFFIX) if is_folder else {recordings[0].name: plot}
+        place = Path(plot)
+        pictures = _in_folder(place, recordings, PICTURE_SUFFIX) if is_folder else {recordings[0].name: place}
         _check_pictures(pictures)
     plan = OutputPlan(common, texts, pictures)
     if file_format == "rttm" and (common or out is None):
         _check_rttm_ids(recordings)
     _check_apart(plan, recordings)
+    named = [Path(place) for place in (out, plot) if place is not None]
     for _, path in plan.paths():
-        _check_writable(path, make_parents=path not in (out, plot))
+        _check_writable(path, make_parents=path not in named)
     return plan
 
 
@@ -109,8 +111,8 @@ def unwritable(path: Path, error: OSError) -> AudioEmotionError:
     return AudioEmotionError(f"{path} cannot be written: {error.strerror}. Choose another place.")
 
 
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() or str(path).endswith(("/", os.sep))
+def _is_folder(place: str) -> bool:
+    return Path(place).is_dir() or place.endswith(("/", os.sep))
 
 
 def _in_folder(folder: Path, recordings: Sequence[Recording], suffix: str) -> dict[str, Path]:

@@ -22,6 +22,8 @@ from audio_emotion.scoring.tables import Rows, chunk_schema, clip_schema, error_
 
 BUCKET_S = 600.0
 """Recordings are gathered and sorted by length up to so many seconds at a time (38 MB of samples)."""
+LEVEL_FIELDS = ("level_normalization", "level_target", "level_floor")
+"""What of the feature extractor the model's config does not decide."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class BlockScorer:
         self.window_samples = int(config.window_samples)
         self.metadata = {
             "model": options.model or "bundled",
-            "model_sha256": hash_of_model(self.pipe.model),
+            "model_sha256": hash_of_model(self.pipe),
             "version": __version__,
             "options": options.fingerprint(),
         }
@@ -240,12 +242,17 @@ def load_pipeline(options: ScoringOptions, device: str | None = None) -> AudioEm
     return AudioEmotionPipeline.from_pretrained(model, device=device, labels=labels, prior=options.prior, **timestamps)
 
 
-def hash_of_model(model: Any) -> str:
-    """SHA-256 of a model's answers-to-be: its weights as float32, and the part of its config that shapes scores."""
-    digest = hashlib.sha256()
-    config = model.config
+def hash_of_model(pipe: AudioEmotionPipeline) -> str:
+    """SHA-256 of a model's answers-to-be: its weights, as float32 or as a graph, and what else shapes scores."""
+    model: Any = pipe.model
+    config, extractor = model.config, pipe.feature_extractor
     shaping = {"labels": config.id2label, "problem": config.problem, "temperature": config.temperature}
-    digest.update(json.dumps({**shaping, "prior": config.class_prior}, sort_keys=True).encode())
+    shaping |= {"prior": config.class_prior} | {name: getattr(extractor, name) for name in LEVEL_FIELDS}
+    digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode())
+    if model.backend == "onnx":
+        for path in model.files:
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().float().cpu().contiguous().numpy().data)
