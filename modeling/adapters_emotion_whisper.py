@@ -116,6 +116,7 @@ class AdapterLabelsMixin(PreTrainedModel):
         is_main_process: bool = True,
         state_dict: dict[str, Any] | None = None,
         push_to_hub: bool = False,
+        *args: Any,
         **kwargs: Any,
     ) -> None:
         """Saves the model, or with an adapter the active adapter alone and its `label_config.json`.
@@ -125,13 +126,14 @@ class AdapterLabelsMixin(PreTrainedModel):
             is_main_process: As in transformers.
             state_dict: As in transformers.
             push_to_hub: Also upload what was saved.
+            *args: As in transformers.
             **kwargs: As in transformers.
         """
         if not self._hf_peft_config_loaded:
-            super().save_pretrained(save_directory, is_main_process, state_dict, push_to_hub, **kwargs)
+            super().save_pretrained(save_directory, is_main_process, state_dict, push_to_hub, *args, **kwargs)
             return
         upload = {name: kwargs.pop(name) for name in _UPLOAD_OPTIONS if name in kwargs}
-        super().save_pretrained(save_directory, is_main_process, state_dict, **kwargs)
+        super().save_pretrained(save_directory, is_main_process, state_dict, False, *args, **kwargs)
         if not self.should_save_on_this_rank(is_main_process):
             return
         configs = self._configs_by_adapter()
