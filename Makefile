@@ -85,7 +85,7 @@ benchmarks: $(INSTALLED) ## measure everything into results/ and docs/performanc
 	@$(MEASURE).training_speed --threads $(THREADS) --json results/training_speed.json
 	@$(MEASURE).stream --json results/stream.json
 	@$(MEASURE).onnx_backend --threads $(THREADS) --json results/onnx.json
-	@$(MEASURE).long_audio --threads $(THREADS) --json results/long_audio.json
+	@$(MEASURE).long_audio --mp3-minutes 10 60 --threads $(THREADS) --json results/long_audio.json
 	@$(MEASURE).memory --cases wav-44100-2 --json results/memory.json
 	@test ! -e benchmarks/scale.py || $(MEASURE).scale --json results/scale.json
 	@test -z "$(DATA)" || $(MEASURE).int8 --data $(DATA) --threads $(THREADS) --json results/int8.json
