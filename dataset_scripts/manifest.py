@@ -154,6 +154,11 @@ class Manifest:
             if summaries:
                 yield split, sum(summaries, Summary())
 
+    def speakers_in_several_splits(self) -> set[str]:
+        """Known speakers with clips in more than one split."""
+        num_splits = Counter(speaker for _, part in self.splits() for speaker in part.speakers)
+        return {speaker for speaker, number in num_splits.items() if number > 1}
+
     def total(self) -> Summary:
         """Summary of the whole corpus."""
         return sum((summary for _, summary in sorted(self.shards.items())), Summary())

@@ -23,7 +23,7 @@ from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.adapter import add_adapter, begin_task, load_adapted, load_base, merge, trainable_share
 from audio_emotion.training.checkpoints import list_checkpoints
 from audio_emotion.training.data import ClipTable, LabelRule, find_clips, load_clips
-from audio_emotion.training.finetune_card import render_card
+from audio_emotion.training.finetune_card import render_card, shared_speakers_note
 from audio_emotion.training.finetune_recipe import FinetuneRecipe
 from audio_emotion.training.head_start import fit_head
 from audio_emotion.training.intensity_losses import get_intensity_loss
@@ -48,6 +48,7 @@ def finetune(
     merged: bool = False,
     on_bad: Callable[[list[Finding]], None] | None = None,
     progress: Progress | None = None,
+    on_notice: Callable[[str], None] | None = None,
 ) -> Path:
     """Run a fine-tuning recipe and write `output_dir/final`.
 
@@ -57,6 +58,7 @@ def finetune(
         merged: write a full model folder instead of an adapter.
         on_bad: called with the rows and files that training goes on without, if there are any.
         progress: called with the number of clips prepared and of all clips.
+        on_notice: called with a sentence for each split that shares speakers with the training split.
 
     Returns:
         The folder of the best validated model: an adapter folder, or with `method: full` or `merged` a model folder.
@@ -79,6 +81,10 @@ def finetune(
         rule = label_rule(recipe.target, data)
         training = load_clips(data, "train", rule).labelled(recipe.objective.labels)
         validation = load_clips(data, "validation", rule)
+        if on_notice is not None and processes.is_main_process:
+            for split, clips in (("validation", validation), ("test", find_clips(data, "test", rule))):
+                if clips is not None and (note := shared_speakers_note(split, clips, training)):
+                    on_notice(note)
         run = _resolved(recipe, data, len(training))
 
         set_seed(run.seed)
@@ -100,7 +106,7 @@ def finetune(
         best = loop.run()
         final = folder / "final"
         if processes.is_main_process:
-            finish(run, best, final, rule, validation, merged)
+            finish(run, best, final, rule, training, validation, merged)
     return final
 
 
@@ -158,7 +164,13 @@ def _class_shares(run: FinetuneRecipe, training: ClipTable) -> NDArray[np.float6
 
 
 def finish(
-    run: FinetuneRecipe, best: Path, final: Path, rule: LabelRule, validation: ClipTable, merged: bool = False
+    run: FinetuneRecipe,
+    best: Path,
+    final: Path,
+    rule: LabelRule,
+    training: ClipTable,
+    validation: ClipTable,
+    merged: bool = False,
 ) -> None:
     """Measure the best checkpoint, calibrate categories, and write it to `final` with its card.
 
@@ -167,6 +179,7 @@ def finish(
         best: what the loop kept.
         final: the folder to write.
         rule: the labels.
+        training: clips whose speakers are known to the model.
         validation: clips that calibrate and that the card reports.
         merged: whether an adapter is added to its base's weights.
     """
@@ -190,6 +203,8 @@ def finish(
             if split == "validation":
                 model.config.temperature = fit_temperature(logits, clips)
             results["splits"][split] = {"num_clips": len(clips), "uar": recall_by_corpus(logits, clips)}
+        if note := shared_speakers_note(split, clips, training):
+            results["splits"][split]["note"] = note
     if merged and not full:
         temperature = model.config.temperature
         model = merge(base, best)
