@@ -91,7 +91,7 @@ class Manifest:
 
     Attributes:
         folder: Folder of the shards.
-        fingerprint: Hash of everything that decides the shards' bytes.
+        fingerprint: Hash of everything that tells whether the shards' bytes will be the same.
         info: What the dataset card says of the corpus.
         label_table: Emotion of each of the corpus's words.
         expressible: Emotions of its label mask.

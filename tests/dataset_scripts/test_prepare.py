@@ -193,6 +193,17 @@ def test_a_changed_corpus_starts_over(tmp_path, small_shards):
     assert hashes(tmp_path / "out") == hashes(tmp_path / "fresh")
 
 
+def test_other_sound_of_the_same_length_starts_over(tmp_path: Path) -> None:
+    tess = make_tess(tmp_path / "tess")
+    prepare("tess", tess, tmp_path / "out")
+    path = tess / "OAF_angry" / "OAF_back_angry.wav"
+    samples, sampling_rate = soundfile.read(path)
+    soundfile.write(path, -samples, sampling_rate)
+    assert prepare("tess", tess, tmp_path / "out").num_reused == 0
+    prepare("tess", tess, tmp_path / "fresh")
+    assert hashes(tmp_path / "out") == hashes(tmp_path / "fresh")
+
+
 def test_bad_audio_is_listed_and_skipped(tmp_path):
     tess = make_tess(tmp_path / "tess")
     (tess / "OAF_angry" / "OAF_back_angry.wav").write_text("no sound at all")
