@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from transformers import set_seed
 
 from audio_emotion.dataset_scripts.corpus import Finding
 from audio_emotion.dataset_scripts.prepare import prepare
+from audio_emotion.dataset_scripts.reader import get_reader
 from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
@@ -116,6 +118,7 @@ def _prepare(
     """Write the corpus as Parquet into the run's folder, and say what is wrong with it before anything is trained."""
     if recipe.source is None or recipe.corpus is None:
         raise RecipeError(f"source is missing: give the folder of {recipe.corpus} as its owner ships it (--source DIR)")
+    _check_splits(recipe.corpus, recipe.source)
     prepared = prepare(recipe.corpus, recipe.source, folder / "prepared", progress=progress)
     bad = [Finding("bad audio", where, reason) for where, reason in prepared.summary.bad_audio]
     bad += [finding for finding in prepared.report.findings if finding.kind not in _NOTES]
@@ -131,6 +134,16 @@ def _prepare(
             f"{folder / BAD_ROWS_NAME}. Mend them, or allow more with --max-bad"
         )
     return [CorpusRecipe(path=str(folder / "prepared"), name=prepared.folder.name)]
+
+
+def _check_splits(corpus: str, source: str) -> None:
+    """Refuse a corpus without clips to train or to validate on, before its audio is encoded."""
+    found = Counter(clip.split for clip in get_reader(corpus)(source).clips())
+    if missing := [split for split in ("train", "validation") if not found[split]]:
+        raise RecipeError(
+            f"{source}: none of its {found.total()} clips is in the {' or '.join(missing)} split; a run needs both. "
+            "Name a column `speaker` or `split` in corpus.yaml; its `validation: 0.3` sends more of few speakers there"
+        )
 
 
 def _resolved(recipe: FinetuneRecipe, data: list[CorpusRecipe], num_clips: int) -> FinetuneRecipe:

@@ -107,6 +107,26 @@ def test_a_corpus_without_named_targets_says_what_it_has(calls: Path, tiny_base:
         tune(tiny_base, calls, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("columns", "missing"), [("", "validation"), (", speaker: who", "validation"), (", split: all", "train")]
+)
+def test_a_corpus_without_clips_to_validate_on_is_refused_before_it_is_encoded(
+    calls: Path, tiny_base: Path, tmp_path: Path, columns: str, missing: str
+) -> None:
+    source = tmp_path / "calls"
+    shutil.copytree(calls, source)
+    rows = (calls / "labels.csv").read_text().splitlines()
+    rows = [rows[0] + ",all", *(f"{row.replace(',s', ',t')},validation" for row in rows[1:13])]
+    (source / "labels.csv").write_text("\n".join(rows) + "\n")
+    (source / "corpus.yaml").write_text(
+        f"table: labels.csv\nlanguages: [en]\ncolumns: {{audio: file, emotion: mood{columns}}}\n"
+        "labels: {hurried: other, calm: neutral}\nvalidation: 0.001\n"
+    )
+    with pytest.raises(RecipeError, match=rf"none of its 12 clips is in the {missing} split.*`speaker` or `split`"):
+        tune(tiny_base, source, tmp_path / "run", target={"problem": "distribution"})
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("name", ["mse", "ccc", "pearson", "rank"])
 def test_a_loss_falls_to_its_floor_when_it_is_followed(name: str) -> None:
     rng = torch.Generator().manual_seed(0)
