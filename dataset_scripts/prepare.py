@@ -92,8 +92,8 @@ def prepare(
         What was written. Bad audio does not raise: it is skipped, counted and listed in `report.csv`.
 
     Raises:
-        CorpusError: If the source is not this corpus, a label file is broken, another process writes to the same
-            folder, or the disk is full; complete shards are kept.
+        CorpusError: If the source is not this corpus, a label file is broken, the folder holds another corpus of the
+            same name, another process writes there, or the disk is full; complete shards are kept.
 
     Example:
         `prepare("ravdess", "corpora/ravdess", "prepared")`, then

@@ -109,14 +109,14 @@ def _has_all_shards(manifest: Manifest) -> bool:
 
 
 def _public_manifest(manifest: Manifest, staging: Path) -> Path:
-    """A copy of a manifest without the reasons why audio was bad: these name folders of the machine."""
+    """A copy of a manifest without its source and the reasons why audio was bad: these name folders of the machine."""
     folder = staging / manifest.info.name
     folder.mkdir()
     shards = {
         name: replace(summary, bad_audio=[(where, "") for where, _ in summary.bad_audio])
         for name, summary in manifest.shards.items()
     }
-    replace(manifest, folder=folder, shards=shards).save()
+    replace(manifest, folder=folder, shards=shards, source="").save()
     return folder / MANIFEST_NAME
 
 
