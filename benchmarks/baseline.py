@@ -1,6 +1,8 @@
 """What the baselines share: their corpora, and the protocol that `audio-emotion evaluate` measures ours by."""
 
 import argparse
+import hashlib
+import itertools
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -26,6 +28,7 @@ from audio_emotion.training.shift_set import SEGMENT_COLUMN
 
 ZERO_SHOT = ("emodb", "urdu")
 FRAME_SAMPLES = 320
+CLIPS_A_FILE = 500
 NUM_RESAMPLES = 2000
 SEED = 0
 
@@ -96,6 +99,39 @@ def progress_bar() -> Progress:
     """The bar of every long step."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True))
+
+
+def kept_in_files(
+    path: Path, waveforms: Iterable[Array], number: int, compute: Callable[[list[Array], Callable[[int], None]], Array]
+) -> Array:
+    """What is computed of many clips, kept in files so that an interrupted measurement goes on.
+
+    A file is named after the samples in it: other clips under the same name are computed anew.
+
+    Args:
+        path: begins the files' names.
+        waveforms: the clips.
+        number: of clips.
+        compute: from some clips to `(num_clips, ...)`; it tells how many more are done.
+
+    Returns:
+        `(number, ...)`.
+    """
+    rows = iter(waveforms)
+    parts = []
+    with progress_bar() as bar:
+        task = bar.add_task(path.name, total=number)
+        for start in range(0, number, CLIPS_A_FILE):
+            clips = list(itertools.islice(rows, CLIPS_A_FILE))
+            digest = hashlib.sha256()
+            for clip in clips:
+                digest.update(f"{clip.dtype} {clip.shape}".encode() + clip.tobytes())
+            file = path.with_name(f"{path.name}-{start:06d}-{digest.hexdigest()[:12]}.npy")
+            if not file.exists():
+                np.save(file, compute(clips, lambda done: bar.advance(task, done)))
+            bar.update(task, completed=start + len(clips))
+            parts.append(np.load(file))
+    return np.concatenate(parts)
 
 
 def measure_baseline(

@@ -10,8 +10,7 @@ Usage: python -m benchmarks.opensmile_baseline --config training/recipes/base.ya
 Features are kept in files: an interrupted extraction goes on where it was.
 """
 
-import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,12 @@ from audio_emotion.dataset_scripts.schema import EMOTIONS, SAMPLING_RATE
 from benchmarks.baseline import (
     Array,
     baseline_parser,
+    kept_in_files,
     measure_baseline,
-    progress_bar,
     recipe_of,
     training_clips,
 )
 
-CLIPS_A_FILE = 500
 SVM_COST, LOGISTIC_COST = 0.01, 0.01
 MAX_ITERATIONS = 5_000
 NOT_SEEN = -1e3
@@ -41,7 +39,7 @@ NOT_SEEN = -1e3
 
 
 class Functionals:
-    """eGeMAPSv02 functionals of many clips, kept in files of 500 clips."""
+    """eGeMAPSv02 functionals of many clips, kept in files."""
 
     def __init__(self, folder: Path) -> None:
         import opensmile
@@ -59,27 +57,16 @@ class Functionals:
 
     def __call__(self, name: str, waveforms: Iterable[NDArray[Any]], number: int) -> Array:
         """Functionals `(number, 88)`; what cannot be computed, as of a clip too short, is nan."""
-        rows = iter(waveforms)
-        parts = []
-        with progress_bar() as bar:
-            task = bar.add_task(f"features of {name}", total=number)
-            for start in range(0, number, CLIPS_A_FILE):
-                path = self._folder / f"{name}-{start:06d}.npy"
-                chunk = itertools.islice(rows, CLIPS_A_FILE)
-                size = min(CLIPS_A_FILE, number - start)
-                if path.exists():
-                    for _ in chunk:
-                        pass
-                    bar.update(task, advance=size)
-                else:
-                    found = np.empty((size, self._smile.num_features))
-                    for row, waveform in enumerate(chunk):
-                        found[row] = self._compute(waveform)
-                        bar.update(task, advance=1)
-                    np.save(path, found)
-                parts.append(np.load(path))
-        features = np.concatenate(parts)
+        features = kept_in_files(self._folder / name, waveforms, number, self._compute_all)
         return np.where(np.isfinite(features), features, np.nan)
+
+    def _compute_all(self, waveforms: list[Array], advance: Callable[[int], None]) -> Array:
+        """`(num_clips, 88)`."""
+        found = np.empty((len(waveforms), self._smile.num_features))
+        for row, waveform in enumerate(waveforms):
+            found[row] = self._compute(waveform)
+            advance(1)
+        return found
 
     def _compute(self, waveform: NDArray[Any]) -> Array:
         """`(88,)`, or one nan of a clip too short."""

@@ -12,10 +12,9 @@ Usage: python -m benchmarks.stock_recipe --config training/recipes/base.yaml --d
 Run the same command again after an interruption: training goes on from its last checkpoint, scores that are there stay.
 """
 
-import itertools
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +38,8 @@ from benchmarks.baseline import (
     Array,
     baseline_parser,
     class_shares,
+    kept_in_files,
     measure_baseline,
-    progress_bar,
     recipe_of,
     training_clips,
 )
@@ -93,24 +92,20 @@ class StockScores:
         self._model, self._extractor = model.eval(), extractor
         self._folder, self._batch_size = folder, batch_size
 
-    @torch.inference_mode()
     def __call__(self, name: str, waveforms: Iterable[Array], number: int) -> Array:
         """Logits `(number, 8)`; a clip longer than the window is cut at its end, as stock preprocessing does."""
-        path = self._folder / f"{name}.npy"
-        if path.exists():
-            return np.asarray(np.load(path))
-        rows = iter(waveforms)
+        return kept_in_files(self._folder / name, waveforms, number, self._compute)
+
+    @torch.inference_mode()
+    def _compute(self, waveforms: list[Array], advance: Callable[[int], None]) -> Array:
         logits: list[Array] = []
-        with progress_bar() as bar:
-            task = bar.add_task(f"scoring {name}", total=number)
-            while batch := list(itertools.islice(rows, self._batch_size)):
-                encoded = self._extractor(batch, sampling_rate=SAMPLING_RATE, return_tensors="pt")
-                features = encoded["input_features"].to(self._model.device)
-                logits.extend(self._model(features).logits.double().cpu().numpy())
-                bar.update(task, advance=len(batch))
-        found = np.stack(logits)
-        np.save(path, found)
-        return found
+        for start in range(0, len(waveforms), self._batch_size):
+            batch = waveforms[start : start + self._batch_size]
+            encoded = self._extractor(batch, sampling_rate=SAMPLING_RATE, return_tensors="pt")
+            features = encoded["input_features"].to(self._model.device)
+            logits.extend(self._model(features).logits.double().cpu().numpy())
+            advance(len(batch))
+        return np.stack(logits)
 
 
 def main() -> None:
@@ -153,6 +148,8 @@ def main() -> None:
         "batch_size": args.batch_size,
         "seed": recipe.seed,
         "corpora": clips.corpora,
+        "clips": len(clips),
+        "seconds": round(float(clips.duration_s.sum()), 3),
     }
     _check_same_run(args.output_dir / "run.json", run)
     started = time.perf_counter()

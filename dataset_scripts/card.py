@@ -113,6 +113,7 @@ def _metadata(manifests: list[Manifest]) -> str:
 
 def _section(manifest: Manifest) -> str:
     info, total = manifest.info, manifest.total()
+    shared = len(manifest.speakers_in_several_splits())
     license_text = f"{info.license}. {info.license_note}" if info.license_note else info.license
     splits = _table(
         ("split", "clips", "hours", "speakers"),
@@ -134,7 +135,7 @@ def _section(manifest: Manifest) -> str:
 - Labels: {info.label_note} Rows by source: {_counts(total)}.
 - Classes it can express: {", ".join(manifest.expressible) or "none"}
 - Mean soft label: {_mean_label(total)}
-- Splits: {info.split_note}{" Speakers are in several splits." if info.splits_share_speakers else ""}
+- Splits: {info.split_note}{f" Speakers in several splits: {shared} of {len(total.speakers)}." if shared else ""}
 - Clips left out for bad audio: {len(total.bad_audio)}
 
 {splits}

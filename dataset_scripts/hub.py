@@ -47,6 +47,7 @@ def push_files(
     message: str,
     replaces: Callable[[str], bool] = lambda path: False,
     api: HfApi | None = None,
+    parent: str | None = None,
 ) -> str:
     """Push files in one commit.
 
@@ -59,6 +60,7 @@ def push_files(
         message: what the commit says.
         replaces: which of the repository's paths this push speaks for; those that it does not bring are deleted.
         api: the client; by default one for `HF_ENDPOINT` with the token of `HF_TOKEN` or `hf auth login`.
+        parent: the commit that the files were made for; the push is refused where the branch has moved on since.
 
     Returns:
         The web address of the commit.
@@ -68,7 +70,7 @@ def push_files(
     """
     api = api or HfApi()
     with hub_errors(target):
-        repo_id, branches = _open_repository(api, target)
+        repo_id, branches = open_repository(api, target)
         kind, branch = target.repo_type, target.revision or constants.DEFAULT_REVISION
         is_new = branch not in branches
         present = api.list_repo_files(repo_id, repo_type=kind, revision=None if is_new else branch)
@@ -78,9 +80,11 @@ def push_files(
             *(CommitOperationDelete(path, is_folder=False) for path in stale),
         ]
         if is_new:
-            api.create_branch(repo_id, repo_type=kind, branch=branch)
+            api.create_branch(repo_id, repo_type=kind, branch=branch, revision=parent)
         try:
-            commit = api.create_commit(repo_id, operations, commit_message=message, repo_type=kind, revision=branch)
+            commit = api.create_commit(
+                repo_id, operations, commit_message=message, repo_type=kind, revision=branch, parent_commit=parent
+            )
         except BaseException:
             if is_new:
                 with suppress(HTTPError, OSError):
@@ -122,8 +126,12 @@ def full_repo_id(api: HfApi, target: Target) -> str:
     return target.repo_id if "/" in target.repo_id else f"{user['name']}/{target.repo_id}"
 
 
-def _open_repository(api: HfApi, target: Target) -> tuple[str, set[str]]:
-    """The repository's full id and the names of its branches; it is made where it does not exist."""
+def open_repository(api: HfApi, target: Target) -> tuple[str, set[str]]:
+    """The repository's full id and the names of its branches; it is made where it does not exist.
+
+    Raises:
+        HubError: if the token may only read, or the repository is public or has the tag and must not.
+    """
     repo_id = full_repo_id(api, target)
     try:
         information = api.repo_info(repo_id, repo_type=target.repo_type)

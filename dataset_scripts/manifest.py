@@ -16,6 +16,7 @@ from pydantic import Field, TypeAdapter
 from audio_emotion.dataset_scripts.corpus import CorpusInfo
 from audio_emotion.dataset_scripts.reader import CorpusReader
 from audio_emotion.dataset_scripts.schema import EMOTIONS
+from audio_emotion.pipeline.errors_audio_emotion import CorpusError, path_as_text
 
 MANIFEST_NAME = "manifest.json"
 _SPLITS = ("train", "validation", "test")
@@ -91,12 +92,13 @@ class Manifest:
 
     Attributes:
         folder: Folder of the shards.
-        fingerprint: Hash of everything that decides the shards' bytes.
+        fingerprint: Hash of everything that tells whether the shards' bytes will be the same.
         info: What the dataset card says of the corpus.
         label_table: Emotion of each of the corpus's words.
         expressible: Emotions of its label mask.
         shards: Summary of each complete shard by file name.
         complete: Whether all shards and the report are written.
+        source: The folder that it was prepared from; empty once it is published.
     """
 
     folder: Path
@@ -106,16 +108,22 @@ class Manifest:
     expressible: list[str]
     shards: dict[_ShardName, Summary] = field(default_factory=dict)
     complete: bool = False
+    source: str = ""
 
     @classmethod
     def of_reader(cls, folder: Path, reader: CorpusReader, fingerprint: str) -> Manifest:
-        """Take up the manifest of an earlier run, or start one where it was made from anything else."""
+        """Take up the manifest of an earlier run, or start one where the corpus has changed since.
+
+        Raises:
+            CorpusError: If the folder holds another corpus of the same name.
+        """
         fresh = cls(
             folder,
             fingerprint,
             reader.info,
             dict(reader.labels),
             [emotion for emotion, inside in zip(EMOTIONS, reader.label_mask, strict=True) if inside],
+            source=path_as_text(reader.source.resolve()),
         )
         earlier = cls.load(folder)
         if earlier is not None and earlier.fingerprint == fingerprint:
@@ -124,6 +132,11 @@ class Manifest:
                 for name, summary in earlier.shards.items()
                 if (folder / name).is_file() and (folder / name).stat().st_size == summary.num_bytes
             }
+        elif earlier is not None and earlier.source not in ("", fresh.source) and Path(earlier.source).is_dir():
+            raise CorpusError(
+                f"{folder} holds what was prepared from {earlier.source}, and {fresh.source} is another corpus. Choose "
+                f"another folder to write to, or a `name` in corpus.yaml; or delete {folder} to have it replaced"
+            )
         return fresh
 
     @classmethod
@@ -143,6 +156,7 @@ class Manifest:
             "info": asdict(self.info),
             "label_table": self.label_table,
             "expressible": self.expressible,
+            "source": self.source,
             "shards": {name: summary.to_json() for name, summary in sorted(self.shards.items())},
         }
         write_atomically(self.folder / MANIFEST_NAME, json.dumps(values, ensure_ascii=False, indent=1))
@@ -153,6 +167,11 @@ class Manifest:
             summaries = [summary for name, summary in sorted(self.shards.items()) if name.startswith(f"{split}-")]
             if summaries:
                 yield split, sum(summaries, Summary())
+
+    def speakers_in_several_splits(self) -> set[str]:
+        """Known speakers with clips in more than one split."""
+        num_splits = Counter(speaker for _, part in self.splits() for speaker in part.speakers)
+        return {speaker for speaker, number in num_splits.items() if number > 1}
 
     def total(self) -> Summary:
         """Summary of the whole corpus."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_emotion.dataset_scripts.prepared import load_prepared
+from audio_emotion.dataset_scripts.prepared import corpus_names, load_prepared
 from audio_emotion.dataset_scripts.schema import EMOTIONS
 from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 
@@ -49,12 +49,12 @@ def describe_mix(folder: str | Path, names: Sequence[str] = (), split: str | Non
     Raises:
         CorpusError: If the folder or a corpus cannot be read, or no clip is left.
     """
-    from datasets import concatenate_datasets, get_dataset_config_names
+    from datasets import concatenate_datasets
     from datasets.exceptions import DatasetNotFoundError
 
     parts = []
     try:
-        for name in names or sorted(get_dataset_config_names(str(folder))):
+        for name in names or sorted(corpus_names(folder)):
             data = load_prepared(folder, name)
             splits = [rows for key, rows in data.items() if split in (None, key) and len(rows)]
             if splits:

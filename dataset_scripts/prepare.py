@@ -54,7 +54,7 @@ class Prepared:
 
 
 class _Plan(NamedTuple):
-    """Clips of each split, and a hash of everything that decides the shards' bytes."""
+    """Clips of each split, and a hash of everything that tells whether the shards' bytes will be the same."""
 
     split_sizes: Counter[str]
     fingerprint: str
@@ -77,7 +77,8 @@ def prepare(
     """Write a corpus as Parquet shards with its dataset card.
 
     Run again after a kill, it keeps the complete shards and writes the rest; the bytes are those of an unbroken run.
-    Where the corpus, the reader or the labels changed meanwhile, it starts over.
+    Where the corpus, the reader or the labels changed meanwhile, it starts over; an audio file has changed where its
+    size or its time has.
 
     Args:
         corpus: Name of a reader, see `list_corpora()`.
@@ -91,8 +92,8 @@ def prepare(
         What was written. Bad audio does not raise: it is skipped, counted and listed in `report.csv`.
 
     Raises:
-        CorpusError: If the source is not this corpus, a label file is broken, another process writes to the same
-            folder, or the disk is full; complete shards are kept.
+        CorpusError: If the source is not this corpus, a label file is broken, the folder holds another corpus of the
+            same name, another process writes there, or the disk is full; complete shards are kept.
 
     Example:
         `prepare("ravdess", "corpora/ravdess", "prepared")`, then
@@ -152,17 +153,18 @@ def _survey(reader: CorpusReader) -> _Plan:
     fingerprint = hashlib.sha256(repr((FORMAT_VERSION, COLUMNS, CLIPS_PER_SHARD, ROWS_PER_GROUP, reader.info)).encode())
     for clip in reader.clips():
         split_sizes[clip.split] += 1
-        facts = (clip.id, clip.annotation, clip.label_mask, clip.language, clip.split, _num_bytes(clip.path))
+        facts = (clip.id, clip.annotation, clip.label_mask, clip.language, clip.split, _size_and_time(clip.path))
         fingerprint.update(repr(facts).encode())
     return _Plan(split_sizes, fingerprint.hexdigest())
 
 
-def _num_bytes(path: Path) -> int:
-    """Size of a file; -1 where it cannot be asked (a broken link), which encoding will report."""
+def _size_and_time(path: Path) -> tuple[int, int] | None:
+    """Bytes of a file, and when it was written in ns; None for a broken link, which encoding will report."""
     try:
-        return path.stat().st_size
+        facts = path.stat()
     except OSError:
-        return -1
+        return None
+    return facts.st_size, facts.st_mtime_ns
 
 
 def _remove_leftovers(folder: Path, keep: Iterable[str]) -> None:

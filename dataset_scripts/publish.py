@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from huggingface_hub import HfApi
-from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
 from audio_emotion.dataset_scripts.card import CARD_NAME, render_card
-from audio_emotion.dataset_scripts.hub import Target, full_repo_id, hub_errors, push_files
+from audio_emotion.dataset_scripts.hub import Target, hub_errors, open_repository, push_files
 from audio_emotion.dataset_scripts.manifest import MANIFEST_NAME, Manifest
 from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 
@@ -55,8 +54,11 @@ def push_corpora(folder: Path, target: Target, has_right: bool = False, api: HfA
     api = api or HfApi()
     with tempfile.TemporaryDirectory() as staging:
         with hub_errors(target):
-            target = replace(target, repo_id=full_repo_id(api, target))
-            present = _published_manifests(api, target, Path(staging) / "published")
+            repo_id, branches = open_repository(api, target)
+            target = replace(target, repo_id=repo_id)
+            branch = target.revision if target.revision in branches else None  # a new one begins at main
+            head = api.repo_info(repo_id, repo_type=target.repo_type, revision=branch).sha
+            present = _published_manifests(api, target, head, Path(staging) / "published")
         others = [manifest for manifest in present if manifest.info.name not in names]
         for manifest in manifests:
             files[f"{manifest.info.name}/{MANIFEST_NAME}"] = _public_manifest(manifest, Path(staging))
@@ -65,7 +67,7 @@ def push_corpora(folder: Path, target: Target, has_right: bool = False, api: HfA
         card.write_text(render_card(both, target.repo_id), encoding="utf-8")
         files[CARD_NAME] = card
         message = f"Add {', '.join(sorted(names))}"
-        return push_files(files, target, message, lambda path: path.partition("/")[0] in names, api)
+        return push_files(files, target, message, lambda path: path.partition("/")[0] in names, api, head)
 
 
 def _checked_manifests(folder: Path, has_right: bool) -> list[Manifest]:
@@ -107,30 +109,21 @@ def _has_all_shards(manifest: Manifest) -> bool:
 
 
 def _public_manifest(manifest: Manifest, staging: Path) -> Path:
-    """A copy of a manifest without the reasons why audio was bad: these name folders of the machine."""
+    """A copy of a manifest without its source and the reasons why audio was bad: these name folders of the machine."""
     folder = staging / manifest.info.name
     folder.mkdir()
     shards = {
         name: replace(summary, bad_audio=[(where, "") for where, _ in summary.bad_audio])
         for name, summary in manifest.shards.items()
     }
-    replace(manifest, folder=folder, shards=shards).save()
+    replace(manifest, folder=folder, shards=shards, source="").save()
     return folder / MANIFEST_NAME
 
 
-def _published_manifests(api: HfApi, target: Target, folder: Path) -> list[Manifest]:
-    """The manifests of the corpora that the repository holds already."""
-    revision = target.revision
-    try:
-        try:
-            paths = api.list_repo_files(target.repo_id, repo_type=target.repo_type, revision=revision)
-        except RevisionNotFoundError:
-            revision = None  # the branch will begin at main
-            paths = api.list_repo_files(target.repo_id, repo_type=target.repo_type)
-    except RepositoryNotFoundError:
-        return []
+def _published_manifests(api: HfApi, target: Target, revision: str | None, folder: Path) -> list[Manifest]:
+    """The manifests of the corpora that the repository holds at a commit."""
     manifests = []
-    for path in paths:
+    for path in api.list_repo_files(target.repo_id, repo_type=target.repo_type, revision=revision):
         if Path(path).name == MANIFEST_NAME:
             local = api.hf_hub_download(
                 target.repo_id, path, repo_type=target.repo_type, revision=revision, local_dir=folder

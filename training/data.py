@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from audio_emotion.dataset_scripts.prepared import load_prepared, split_files
+from audio_emotion.dataset_scripts.prepared import load_files, load_prepared, split_files
 from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
 from audio_emotion.training.recipe import CorpusRecipe
@@ -301,13 +301,13 @@ def read_split(corpus: CorpusRecipe, split: str, columns: Sequence[str]) -> Any 
 
 
 def _open_split(corpus: CorpusRecipe, split: str) -> Any | None:
-    from datasets import Audio, load_dataset
+    from datasets import Audio
 
     if corpus.streamed_groups:
         files = split_files(corpus.path, corpus.name).get(split)
         if files is None or split == "train":
             return files and StreamedSplit(files, _GROUPS_KEPT * corpus.streamed_groups)
-        data = load_dataset("parquet", data_files={split: files})
+        data = load_files({split: files})
     else:
         data = load_prepared(corpus.path, corpus.name)
     return data[split].cast_column("audio", Audio(decode=False)) if split in data else None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_emotion.dataset_scripts.manifest import write_atomically
-from audio_emotion.dataset_scripts.prepared import load_prepared
+from audio_emotion.dataset_scripts.prepared import corpus_names, load_prepared
 from audio_emotion.dataset_scripts.schema import SPLITS
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 from audio_emotion.training.evaluation import LABEL_COLUMNS
@@ -134,11 +134,10 @@ def read_results(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _corpus_names(folder: str) -> list[str]:
-    from datasets import get_dataset_config_names
     from datasets.exceptions import DatasetNotFoundError
 
     try:
-        return list(get_dataset_config_names(folder))
+        return corpus_names(folder)
     except (DatasetNotFoundError, OSError, ValueError) as error:
         raise AudioEmotionError(
             f"cannot read prepared corpora from {folder}: {error}. "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from transformers import set_seed
 
 from audio_emotion.dataset_scripts.corpus import Finding
 from audio_emotion.dataset_scripts.prepare import prepare
+from audio_emotion.dataset_scripts.reader import get_reader
 from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
@@ -23,7 +25,7 @@ from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.adapter import add_adapter, begin_task, load_adapted, load_base, merge, trainable_share
 from audio_emotion.training.checkpoints import list_checkpoints
 from audio_emotion.training.data import ClipTable, LabelRule, find_clips, load_clips
-from audio_emotion.training.finetune_card import render_card
+from audio_emotion.training.finetune_card import render_card, shared_speakers_note
 from audio_emotion.training.finetune_recipe import FinetuneRecipe
 from audio_emotion.training.head_start import fit_head
 from audio_emotion.training.intensity_losses import get_intensity_loss
@@ -48,6 +50,7 @@ def finetune(
     merged: bool = False,
     on_bad: Callable[[list[Finding]], None] | None = None,
     progress: Progress | None = None,
+    on_notice: Callable[[str], None] | None = None,
 ) -> Path:
     """Run a fine-tuning recipe and write `output_dir/final`.
 
@@ -57,6 +60,7 @@ def finetune(
         merged: write a full model folder instead of an adapter.
         on_bad: called with the rows and files that training goes on without, if there are any.
         progress: called with the number of clips prepared and of all clips.
+        on_notice: called with a sentence for each split that shares speakers with the training split.
 
     Returns:
         The folder of the best validated model: an adapter folder, or with `method: full` or `merged` a model folder.
@@ -79,6 +83,10 @@ def finetune(
         rule = label_rule(recipe.target, data)
         training = load_clips(data, "train", rule).labelled(recipe.objective.labels)
         validation = load_clips(data, "validation", rule)
+        if on_notice is not None and processes.is_main_process:
+            for split, clips in (("validation", validation), ("test", find_clips(data, "test", rule))):
+                if clips is not None and (note := shared_speakers_note(split, clips, training)):
+                    on_notice(note)
         run = _resolved(recipe, data, len(training))
 
         set_seed(run.seed)
@@ -100,7 +108,7 @@ def finetune(
         best = loop.run()
         final = folder / "final"
         if processes.is_main_process:
-            finish(run, best, final, rule, validation, merged)
+            finish(run, best, final, rule, training, validation, merged)
     return final
 
 
@@ -110,6 +118,7 @@ def _prepare(
     """Write the corpus as Parquet into the run's folder, and say what is wrong with it before anything is trained."""
     if recipe.source is None or recipe.corpus is None:
         raise RecipeError(f"source is missing: give the folder of {recipe.corpus} as its owner ships it (--source DIR)")
+    _check_splits(recipe.corpus, recipe.source)
     prepared = prepare(recipe.corpus, recipe.source, folder / "prepared", progress=progress)
     bad = [Finding("bad audio", where, reason) for where, reason in prepared.summary.bad_audio]
     bad += [finding for finding in prepared.report.findings if finding.kind not in _NOTES]
@@ -125,6 +134,16 @@ def _prepare(
             f"{folder / BAD_ROWS_NAME}. Mend them, or allow more with --max-bad"
         )
     return [CorpusRecipe(path=str(folder / "prepared"), name=prepared.folder.name)]
+
+
+def _check_splits(corpus: str, source: str) -> None:
+    """Refuse a corpus without clips to train or to validate on, before its audio is encoded."""
+    found = Counter(clip.split for clip in get_reader(corpus)(source).clips())
+    if missing := [split for split in ("train", "validation") if not found[split]]:
+        raise RecipeError(
+            f"{source}: none of its {found.total()} clips is in the {' or '.join(missing)} split; a run needs both. "
+            "Name a column `speaker` or `split` in corpus.yaml; its `validation: 0.3` sends more of few speakers there"
+        )
 
 
 def _resolved(recipe: FinetuneRecipe, data: list[CorpusRecipe], num_clips: int) -> FinetuneRecipe:
@@ -158,7 +177,13 @@ def _class_shares(run: FinetuneRecipe, training: ClipTable) -> NDArray[np.float6
 
 
 def finish(
-    run: FinetuneRecipe, best: Path, final: Path, rule: LabelRule, validation: ClipTable, merged: bool = False
+    run: FinetuneRecipe,
+    best: Path,
+    final: Path,
+    rule: LabelRule,
+    training: ClipTable,
+    validation: ClipTable,
+    merged: bool = False,
 ) -> None:
     """Measure the best checkpoint, calibrate categories, and write it to `final` with its card.
 
@@ -167,6 +192,7 @@ def finish(
         best: what the loop kept.
         final: the folder to write.
         rule: the labels.
+        training: clips whose speakers are known to the model.
         validation: clips that calibrate and that the card reports.
         merged: whether an adapter is added to its base's weights.
     """
@@ -190,6 +216,8 @@ def finish(
             if split == "validation":
                 model.config.temperature = fit_temperature(logits, clips)
             results["splits"][split] = {"num_clips": len(clips), "uar": recall_by_corpus(logits, clips)}
+        if note := shared_speakers_note(split, clips, training):
+            results["splits"][split]["note"] = note
     if merged and not full:
         temperature = model.config.temperature
         model = merge(base, best)

@@ -7,6 +7,7 @@ from typing import Any
 from huggingface_hub import ModelCard, ModelCardData
 
 from audio_emotion.dataset_scripts.reader import get_reader, list_corpora
+from audio_emotion.training.data import ClipTable
 from audio_emotion.training.finetune_recipe import FinetuneRecipe
 from audio_emotion.training.results_table import markdown_table
 
@@ -92,7 +93,24 @@ def _training(run: FinetuneRecipe, base: str, share: float) -> str:
     )
 
 
+def shared_speakers_note(split: str, clips: ClipTable, training: ClipTable) -> str | None:
+    """What to know of the numbers of a split with speakers of the training split; None where it has none."""
+    speakers = {*clips.speakers} - {None}
+    shared = len(speakers & {*training.speakers})
+    if not shared:
+        return None
+    return (
+        f"{shared} of the {len(speakers)} speakers of the {split} split are in the training split too: expect lower "
+        "numbers on new voices."
+    )
+
+
 def _results(split: str, measured: dict[str, Any], intensity: bool) -> str:
+    table = _table(split, measured, intensity)
+    return f"{table}\n{measured['note']}" if "note" in measured else table
+
+
+def _table(split: str, measured: dict[str, Any], intensity: bool) -> str:
     if not intensity:
         rows = [(name, f"{100 * value:.1f} %") for name, value in measured["uar"].items()]
         return f"{split}, {measured['num_clips']} clips:\n\n{markdown_table(('Corpus', 'UAR'), rows)}"

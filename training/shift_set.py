@@ -25,6 +25,7 @@ from audio_emotion.training.data import read_split
 from audio_emotion.training.recipe import CorpusRecipe
 
 SEGMENT_COLUMN = "segments"
+_NOTE = "Recordings with known emotion shifts (`audio-emotion corpora shifts`).\n"
 _FADE_SAMPLES = SAMPLING_RATE // 100
 _COLUMNS = ("id", "speaker", "language", "emotion", "distribution", "label_mask", "license")
 
@@ -74,11 +75,13 @@ def write_shift_set(
         The name of the set, for `load_dataset(out, name)`.
 
     Raises:
-        CorpusError: if no speaker of the split has two emotions.
+        CorpusError: if `out` holds something else, or no speaker of the split has two emotions.
         RecipeError: if the corpus cannot be read.
     """
     from datasets import Dataset, Features, List, Value
 
+    card = out / "README.md"
+    _listed(card)
     clips = read_split(CorpusRecipe(path=str(folder), name=corpus), split, _COLUMNS)
     if clips is None:
         raise CorpusError(f"{folder}: corpus {corpus} has no {split} split")
@@ -93,7 +96,7 @@ def write_shift_set(
     target.parent.mkdir(parents=True, exist_ok=True)
     with written_beside(target) as partial:
         Dataset.from_list(rows, features=features).to_parquet(partial)
-    _list_in_card(out / "README.md", name, split, f"{name}/{target.name}")
+    _list_in_card(card, name, split, f"{name}/{target.name}")
     return name
 
 
@@ -159,12 +162,32 @@ def _trimmed(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return part
 
 
+def _listed(card: Path) -> dict[str, dict[str, str]]:
+    """The file of each split of each set in a folder's card; none where there is no card yet.
+
+    Raises:
+        CorpusError: if it is the card of something else, which would be lost.
+    """
+    if not card.exists():
+        return {}
+    text = card.read_text(encoding="utf-8")
+    if not text.endswith(_NOTE):
+        raise CorpusError(
+            f"{card} was not written by `corpora shifts` and would be overwritten: "
+            "choose another --out, a folder that holds nothing but shift sets"
+        )
+    return {
+        config["config_name"]: {part["split"]: part["path"] for part in config["data_files"]}
+        for config in yaml.safe_load(text.split("---\n")[1])["configs"]
+    }
+
+
 def _list_in_card(card: Path, name: str, split: str, path: str) -> None:
-    """Add a set to the YAML configs of the folder's card, so that `load_dataset(folder, name)` finds it."""
-    head = card.read_text(encoding="utf-8").split("---\n")[1] if card.exists() else ""
-    configs = (yaml.safe_load(head) or {}).get("configs", [])
-    others = [config for config in configs if config["config_name"] != name]
-    configs = [*others, {"config_name": name, "data_files": [{"split": split, "path": path}]}]
-    text = yaml.safe_dump({"configs": sorted(configs, key=lambda config: config["config_name"])}, sort_keys=False)
-    note = "Recordings with known emotion shifts (`audio-emotion corpora shifts`).\n"
-    write_atomically(card, f"---\n{text}---\n\n{note}")
+    """Add a split of a set to the YAML configs of the folder's card, so that `load_dataset(folder, name)` finds it."""
+    sets = _listed(card)
+    sets[name] = {**sets.get(name, {}), split: path}
+    configs = [
+        {"config_name": name, "data_files": [{"split": split, "path": path} for split, path in sorted(files.items())]}
+        for name, files in sorted(sets.items())
+    ]
+    write_atomically(card, f"---\n{yaml.safe_dump({'configs': configs}, sort_keys=False)}---\n\n{_NOTE}")

@@ -44,7 +44,7 @@ class Columns(_Section):
         audio: path of the clip from the YAML file's folder.
         emotion: the clip's word, or with `rows: rater` one rater's.
         intensity: strength of the clip's `emotion`.
-        speaker: any name; a speaker never crosses splits.
+        speaker: any name; one whom `split` puts into several splits is reported.
         gender: a code of `genders`.
         age: years.
         language: one of `languages`.

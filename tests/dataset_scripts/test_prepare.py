@@ -193,6 +193,33 @@ def test_a_changed_corpus_starts_over(tmp_path, small_shards):
     assert hashes(tmp_path / "out") == hashes(tmp_path / "fresh")
 
 
+def test_other_sound_of_the_same_length_starts_over(tmp_path: Path) -> None:
+    tess = make_tess(tmp_path / "tess")
+    prepare("tess", tess, tmp_path / "out")
+    path = tess / "OAF_angry" / "OAF_back_angry.wav"
+    samples, sampling_rate = soundfile.read(path)
+    soundfile.write(path, -samples, sampling_rate)
+    assert prepare("tess", tess, tmp_path / "out").num_reused == 0
+    prepare("tess", tess, tmp_path / "fresh")
+    assert hashes(tmp_path / "out") == hashes(tmp_path / "fresh")
+
+
+def test_another_corpus_of_the_same_name_is_refused_and_one_that_moved_is_not(tmp_path: Path) -> None:
+    ours, theirs, moved = (tmp_path / name for name in ("ours", "theirs", "moved"))
+    make_tess(ours)
+    make_tess(theirs, num_words=5)
+    prepare("tess", ours, tmp_path / "out")
+    before = hashes(tmp_path / "out")
+    with pytest.raises(CorpusError, match=f"prepared from {ours}, and {theirs} is another corpus.*`name` in corpus"):
+        prepare("tess", theirs, tmp_path / "out")
+    assert hashes(tmp_path / "out") == before
+    ours.rename(moved)
+    assert prepare("tess", moved, tmp_path / "out").num_reused == 1
+    next(moved.rglob("*.wav")).unlink()
+    moved.rename(ours)
+    assert prepare("tess", ours, tmp_path / "out").summary.num_clips == 23
+
+
 def test_bad_audio_is_listed_and_skipped(tmp_path):
     tess = make_tess(tmp_path / "tess")
     (tess / "OAF_angry" / "OAF_back_angry.wav").write_text("no sound at all")

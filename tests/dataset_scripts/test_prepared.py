@@ -7,7 +7,7 @@ import pytest
 from datasets import Dataset
 from datasets.exceptions import DatasetNotFoundError
 
-from audio_emotion.dataset_scripts.prepared import load_prepared
+from audio_emotion.dataset_scripts.prepared import corpus_names, load_files, load_prepared, split_files
 
 CARD = "---\nconfigs:\n- config_name: voices\n  data_files:\n  - split: train\n    path: voices/train.parquet\n---\n"
 
@@ -30,6 +30,18 @@ def test_a_folder_written_anew_is_read_anew(tmp_path: Path) -> None:
     shutil.rmtree(folder)
     write(folder, 2)
     assert load_prepared(folder, "voices")["train"]["number"][0] == 2
+
+
+@pytest.mark.parametrize("name", ["a [v1] b", "x*y?", "[!a]", "a{b,c}", "50% #2", "schön"])
+def test_a_folder_may_be_called_anything(tmp_path: Path, name: str) -> None:
+    for number, parent in enumerate((name, "a v b")):
+        write(tmp_path / parent, number)
+    folder = tmp_path / name
+    assert corpus_names(folder) == ["voices"]
+    assert load_prepared(folder, "voices")["train"]["number"] == [0]
+    files = split_files(folder, "voices")
+    assert files == {"train": [str(folder / "voices" / "train.parquet")]}
+    assert load_files(files)["train"]["number"] == [0]
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:

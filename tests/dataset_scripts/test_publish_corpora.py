@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from huggingface_hub import DatasetCard
 from typer.testing import CliRunner
 
 from audio_emotion.cli import app
+from audio_emotion.dataset_scripts import publish
 from audio_emotion.dataset_scripts.hub import Target
 from audio_emotion.dataset_scripts.prepare import prepare
 from audio_emotion.dataset_scripts.publish import push_corpora
@@ -105,6 +107,31 @@ def test_a_push_that_breaks_leaves_the_data_set_and_the_next_one_completes_it(
     online.reset()
     push(online, prepared_folder / "ravdess", "alice/breaks")
     assert "ravdess/manifest.json" in api.list_repo_files("alice/breaks", repo_type="dataset")
+
+
+@pytest.mark.parametrize("revision", [None, "new"])
+@pytest.mark.parametrize("exists", [True, False], ids=["a data set", "a new one"])
+def test_of_two_pushes_at_once_the_later_is_refused_and_completes_when_it_is_repeated(
+    online: HubServer, prepared_folder: Path, monkeypatch: pytest.MonkeyPatch, exists: bool, revision: str | None
+) -> None:
+    name, api = f"alice/at-once-{exists}-{revision}".lower(), online.api()
+    target = Target(name, "dataset", revision=revision)
+    if exists:
+        api.create_repo(name, repo_type="dataset")
+    read_manifests = publish._published_manifests
+
+    def pushed_meanwhile(*args: Any) -> Any:
+        found = read_manifests(*args)
+        monkeypatch.setattr(publish, "_published_manifests", read_manifests)
+        push_corpora(prepared_folder / "emodb", target, api=api)
+        return found
+
+    monkeypatch.setattr(publish, "_published_manifests", pushed_meanwhile)
+    with pytest.raises(HubError, match=f"somebody else pushed to {name} meanwhile.*run the same command again"):
+        push_corpora(prepared_folder / "ravdess", target, api=api)
+    push_corpora(prepared_folder / "ravdess", target, api=api)
+    card = api.hf_hub_download(name, "README.md", repo_type="dataset", revision=revision)
+    assert [config["config_name"] for config in DatasetCard.load(card).data.configs] == ["emodb", "ravdess"]
 
 
 def test_a_licence_that_forbids_it_is_heeded(online: HubServer, prepared_folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from audio_emotion.training.recipe import Recipe, save_recipe
 from audio_emotion.training.shift_set import ShiftSetRecipe, write_shift_set
-from benchmarks import stock_recipe
+from benchmarks import baseline, stock_recipe
 from benchmarks.baseline import training_clips
 
 SECONDS = 2
@@ -61,6 +62,25 @@ def test_stock_recipe_trains_measures_and_goes_on(
         run(stock_recipe, [*arguments, "--items", "96"], monkeypatch)
 
 
+def test_what_is_kept_is_that_of_the_same_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baseline, "CLIPS_A_FILE", 2)
+    computed = []
+
+    def means(clips: list[np.ndarray], advance: Callable[[int], None]) -> np.ndarray:
+        computed.append(len(clips))
+        return np.array([[clip.mean()] for clip in clips])
+
+    def ask(clips: list[np.ndarray]) -> list[float]:
+        return baseline.kept_in_files(tmp_path / "emodb", iter(clips), len(clips), means)[:, 0].tolist()
+
+    clips = [np.full(100, value, dtype=np.float32) for value in range(5)]
+    assert ask(clips) == ask(clips) == [0, 1, 2, 3, 4]
+    assert computed == [2, 2, 1]
+    assert ask([*clips[:2], -clips[2], clips[3]]) == [0, 1, -2, 3]
+    assert computed == [2, 2, 1, 2]
+    assert ask([np.append(clips[0], clips[1][:50]), clips[1][50:]]) == [pytest.approx(1 / 3), 1]
+
+
 def test_the_cut_stock_model_is_whisper_on_a_short_window(tiny_whisper: Path) -> None:
     cut, whole = stock_recipe.load_stock(str(tiny_whisper), SECONDS), stock_recipe.load_stock(str(tiny_whisper), 30)
     assert cut.encoder.embed_positions.weight.shape == (SECONDS * 50, 32)
@@ -96,8 +116,8 @@ def test_opensmile_extracts_once_and_measures_both_classifiers(
     run(opensmile_baseline, arguments, monkeypatch)
     assert "LinearSVC" in check_results(out)["model"]["name"]
     assert "LogisticRegression" in check_results(tmp_path / "opensmile_logistic.json")["model"]["name"]
-    features = np.load(tmp_path / "features" / "train-alpha+beta-000000.npy")
-    assert features.shape[1] == 88
+    (features,) = (tmp_path / "features").glob("train-alpha+beta-000000-*.npy")
+    assert np.load(features).shape[1] == 88
     first = out.read_bytes()
     monkeypatch.setattr(opensmile_baseline.Functionals, "_compute", None)
     run(opensmile_baseline, arguments, monkeypatch)

@@ -1,5 +1,7 @@
 """The same command on anybody's corpus: categories and dimensions of one's own; and the losses on intensities."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def tune(base: Path, source: Path, out: Path, **changes: Any) -> Path:
+def tune(base: Path, source: Path, out: Path, on_notice: Callable[[str], None] = pytest.fail, **changes: Any) -> Path:
     raw = {
         "name": "calls",
         "output_dir": str(out),
@@ -54,7 +56,7 @@ def tune(base: Path, source: Path, out: Path, **changes: Any) -> Path:
         "loop": {"epochs": 6, "items_per_step": 6, "frames_per_batch": 1000, "validate_every": 6, "ema_decay": 0},
         "augmentation": {"speed": 0, "reverb": 0, "noise": 0, "band_limit": 0, "equalizer": 0, "frequency_masks": 0},
     }
-    return finetune(FinetuneRecipe.model_validate(raw | changes))
+    return finetune(FinetuneRecipe.model_validate(raw | changes), on_notice=on_notice)
 
 
 def test_new_categories_become_a_distribution(calls: Path, tiny_base: Path, tmp_path: Path) -> None:
@@ -78,9 +80,51 @@ def test_dimensions_are_learned_with_concordance(calls: Path, tiny_base: Path, t
     assert arousal(0.9) > arousal(0.1) + 0.2
 
 
+@pytest.mark.parametrize(
+    "target", [{"labels": ["arousal"]}, {"problem": "distribution", "labels": ["hurried", "calm"]}]
+)
+def test_speakers_in_two_splits_are_told_and_stand_beside_the_results(
+    calls: Path, tiny_base: Path, tmp_path: Path, target: dict[str, Any]
+) -> None:
+    source, told = tmp_path / "calls", []
+    shutil.copytree(calls, source)
+    rows = (calls / "labels.csv").read_text().splitlines()
+    rows[22:] = [row.replace("validation", "test") for row in rows[22:]]
+    table = "\n".join(rows).replace(",s18,", ",s0,").replace(",s21,", ",s1,")
+    (source / "labels.csv").write_text(table + "\n")
+    final = tune(tiny_base, source, tmp_path / "run", told.append, target=target, loop={"epochs": 1})
+    assert [note.partition(" are in")[0] for note in told] == [
+        f"1 of the 3 speakers of the {split} split" for split in ("validation", "test")
+    ]
+    card = (final / "README.md").read_text()
+    assert all(note in card for note in told)
+    corpora = (tmp_path / "run" / "prepared" / "README.md").read_text()
+    assert "Speakers in several splits: 2 of 22." in corpora
+
+
 def test_a_corpus_without_named_targets_says_what_it_has(calls: Path, tiny_base: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="arousal"):
         tune(tiny_base, calls, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("columns", "missing"), [("", "validation"), (", speaker: who", "validation"), (", split: all", "train")]
+)
+def test_a_corpus_without_clips_to_validate_on_is_refused_before_it_is_encoded(
+    calls: Path, tiny_base: Path, tmp_path: Path, columns: str, missing: str
+) -> None:
+    source = tmp_path / "calls"
+    shutil.copytree(calls, source)
+    rows = (calls / "labels.csv").read_text().splitlines()
+    rows = [rows[0] + ",all", *(f"{row.replace(',s', ',t')},validation" for row in rows[1:13])]
+    (source / "labels.csv").write_text("\n".join(rows) + "\n")
+    (source / "corpus.yaml").write_text(
+        f"table: labels.csv\nlanguages: [en]\ncolumns: {{audio: file, emotion: mood{columns}}}\n"
+        "labels: {hurried: other, calm: neutral}\nvalidation: 0.001\n"
+    )
+    with pytest.raises(RecipeError, match=rf"none of its 12 clips is in the {missing} split.*`speaker` or `split`"):
+        tune(tiny_base, source, tmp_path / "run", target={"problem": "distribution"})
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", ["mse", "ccc", "pearson", "rank"])

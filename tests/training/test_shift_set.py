@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, CorpusError, RecipeError
+from audio_emotion.training import shift_set as shift_set_module
 from audio_emotion.training.evaluation_run import read_corpora
 from audio_emotion.training.shift_evaluation import evaluate_shifts
 from audio_emotion.training.shift_set import ShiftSetRecipe, write_shift_set
@@ -54,6 +55,23 @@ def test_what_cannot_be_joined_is_refused(prepared: Path, tmp_path: Path) -> Non
         write_shift_set(prepared, "gamma", "train", tmp_path, SMALL)
     with pytest.raises(CorpusError, match="min_segments"):
         ShiftSetRecipe(min_segments=3, max_segments=2)
+
+
+def test_the_splits_of_one_corpus_are_one_set(prepared: Path, tmp_path: Path) -> None:
+    for split in ("validation", "train", "validation"):
+        write_shift_set(prepared, "alpha", split, tmp_path, SMALL)
+    for split in ("train", "validation"):
+        rows = read_corpora([tmp_path], ["alpha_shifts"], split)[0]["alpha_shifts"]
+        assert set(rows["speaker"]) == ({"s3"} if split == "validation" else {"s0", "s1", "s2"})
+
+
+def test_the_card_of_something_else_is_kept(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shift_set_module, "_choose", lambda *_: pytest.fail("work was done in vain"))
+    card = tmp_path / "README.md"
+    card.write_text("---\nlicense: mit\n---\n\n# Prepared corpora\n")
+    with pytest.raises(CorpusError, match=r"README.md was not written by `corpora shifts`.*another --out"):
+        write_shift_set(prepared, "alpha", "train", tmp_path, SMALL)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"] and "# Prepared corpora" in card.read_text()
 
 
 class Oracle:

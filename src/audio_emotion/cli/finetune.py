@@ -80,7 +80,14 @@ def finetune(
         recipe = read_recipe(FinetuneRecipe, config, override)
         recipe = recipe.model_copy(update={"base": recipe.base or str(bundled_checkpoint()), **chosen})
         with _reading_bar(console) as advance:
-            folder = run(recipe, resume, merge, on_bad=lambda bad: _print_bad(console, bad), progress=advance)
+            folder = run(
+                recipe,
+                resume,
+                merge,
+                on_bad=lambda bad: _print_bad(console, bad),
+                progress=advance,
+                on_notice=lambda notice: console.print(f"[yellow]{escape(notice)}[/yellow]", soft_wrap=True),
+            )
     except AudioEmotionError as error:
         console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True, highlight=False)
         raise typer.Exit(1) from error
