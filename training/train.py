@@ -119,7 +119,10 @@ def build_model(recipe: Recipe, clips: ClipTable) -> EmotionWhisperForAudioClass
 
 
 def _take_over(model: EmotionWhisperForAudioClassification, source: str) -> None:
-    """Load the weights of a trained model into one of the same architecture, or of one with more layers to mix."""
+    """Load the weights of a trained model into one of the same architecture, or of one with more layers to mix.
+
+    The corpora that they were trained on are named before the model's own.
+    """
     try:
         trained = EmotionWhisperForAudioClassification.from_pretrained(source, dtype=torch.float32)
         model.load_state_dict(_grown(trained.state_dict(), model))
@@ -129,6 +132,7 @@ def _take_over(model: EmotionWhisperForAudioClassification, source: str) -> None
             "Give the layer_mix, pooling and nesting_dims that it was trained with, and its num_layers "
             "(with layer_mix: or more)"
         ) from error
+    model.config.corpora = list(dict.fromkeys([*trained.config.corpora, *model.config.corpora]))
 
 
 def _grown(trained: dict[str, Tensor], model: EmotionWhisperForAudioClassification) -> dict[str, Tensor]:
