@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from numpy.typing import NDArray
 from transformers import set_seed
 
 from audio_emotion.dataset_scripts.corpus import Finding
-from audio_emotion.dataset_scripts.prepare import prepare
+from audio_emotion.dataset_scripts.prepare import Prepared, prepare
+from audio_emotion.dataset_scripts.reader import get_reader
 from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
@@ -73,9 +75,7 @@ def finetune(
     with run_folder(folder) as processes:
         if not resume and (list_checkpoints(folder / "checkpoints") or (folder / "final").exists()):
             raise RecipeError(f"{folder} holds a run: continue it with --resume, or choose another output_dir")
-        with processes.main_process_first():
-            told = (on_bad, progress) if processes.is_main_process else (None, None)
-            data = recipe.data or _prepare(recipe, folder, *told)
+        data = recipe.data or _prepare(recipe, folder, processes, on_bad, progress)
         rule = label_rule(recipe.target, data)
         training = load_clips(data, "train", rule).labelled(recipe.objective.labels)
         validation = load_clips(data, "validation", rule)
@@ -105,12 +105,27 @@ def finetune(
 
 
 def _prepare(
-    recipe: FinetuneRecipe, folder: Path, on_bad: Callable[[list[Finding]], None] | None, progress: Progress | None
+    recipe: FinetuneRecipe,
+    folder: Path,
+    processes: PartialState,
+    on_bad: Callable[[list[Finding]], None] | None,
+    progress: Progress | None,
 ) -> list[CorpusRecipe]:
-    """Write the corpus as Parquet into the run's folder, and say what is wrong with it before anything is trained."""
+    """The corpus as Parquet in the run's folder, where the main process alone writes it, and the others wait for it."""
     if recipe.source is None or recipe.corpus is None:
         raise RecipeError(f"source is missing: give the folder of {recipe.corpus} as its owner ships it (--source DIR)")
-    prepared = prepare(recipe.corpus, recipe.source, folder / "prepared", progress=progress)
+    name = get_reader(recipe.corpus)(recipe.source).info.name
+    if processes.is_main_process:
+        prepared = prepare(recipe.corpus, recipe.source, folder / "prepared", progress=progress)
+        _tell_bad(recipe, prepared, folder, on_bad)
+    processes.wait_for_everyone()
+    return [CorpusRecipe(path=str(folder / "prepared"), name=name)]
+
+
+def _tell_bad(
+    recipe: FinetuneRecipe, prepared: Prepared, folder: Path, on_bad: Callable[[list[Finding]], None] | None
+) -> None:
+    """Say what is wrong with the corpus before anything is trained, and refuse it if that is too much."""
     bad = [Finding("bad audio", where, reason) for where, reason in prepared.summary.bad_audio]
     bad += [finding for finding in prepared.report.findings if finding.kind not in _NOTES]
     with (folder / BAD_ROWS_NAME).open("w", encoding="utf-8", newline="") as file:
@@ -124,7 +139,6 @@ def _prepare(
             f"{recipe.source}: {len(bad)} bad rows and files, more than max_bad={recipe.max_bad}; they are listed in "
             f"{folder / BAD_ROWS_NAME}. Mend them, or allow more with --max-bad"
         )
-    return [CorpusRecipe(path=str(folder / "prepared"), name=prepared.folder.name)]
 
 
 def _resolved(recipe: FinetuneRecipe, data: list[CorpusRecipe], num_clips: int) -> FinetuneRecipe:
