@@ -54,8 +54,6 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         extractor = EmotionWhisperFeatureExtractor(
             feature_size=model.model.encoder.num_mel_bins, level_normalization=recipe.model.level_normalization
         )
-        if processes.is_main_process:
-            save_recipe(recipe, folder / "recipe.yaml")
         objective = TrainingObjective(
             model,
             recipe.objective,
@@ -64,6 +62,8 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             class_prior=mix_prior(recipe, training).tolist(),
         )
         loop = TrainingLoop(objective, extractor, training, validation, recipe)
+        if processes.is_main_process:
+            save_recipe(recipe, folder / "recipe.yaml")
         if resume:
             loop.resume()
         best = loop.run()

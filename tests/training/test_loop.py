@@ -63,6 +63,16 @@ def test_worker_processes_change_nothing(recipe: Recipe, tmp_path: Path) -> None
     assert all(torch.equal(weights, helped[name]) for name, weights in alone.items())
 
 
+@pytest.mark.parametrize("sections", [{"loop": {"items_per_step": 3}}, {"sampling": {"items_per_epoch": 3}}])
+def test_a_step_with_fewer_items_than_processes_is_refused(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sections: dict
+) -> None:
+    monkeypatch.setattr(loop_module.Accelerator, "num_processes", 4)
+    with pytest.raises(RecipeError, match=r"a step has 3 items .* too few for 4 processes"):
+        train(elsewhere(recipe, tmp_path / "run", **sections))
+    assert not (tmp_path / "run").exists()
+
+
 def test_two_runs_in_one_folder(recipe: Recipe, tmp_path: Path) -> None:
     with run_folder(tmp_path / "run"), pytest.raises(RecipeError, match=r"another run writes to .*run: wait for it"):
         train(elsewhere(recipe, tmp_path / "run"))
