@@ -264,6 +264,19 @@ class RunRecipe(Section):
     optimizer: OptimizerRecipe = OptimizerRecipe()
     loop: LoopRecipe = LoopRecipe()
 
+    @field_validator("data")
+    @classmethod
+    def _every_name_once(cls, data: list[CorpusRecipe]) -> list[CorpusRecipe]:
+        places: dict[str, str] = {}
+        for corpus in data:
+            if corpus.name in places:
+                raise ValueError(
+                    f"corpus {corpus.name} is listed twice, in {places[corpus.name]} and in {corpus.path}: list one, "
+                    "or give one another name (`name:` in the corpus.yaml of a table of your own) and prepare it again"
+                )
+            places[corpus.name] = corpus.path
+        return data
+
 
 class Recipe(RunRecipe):
     """Everything that decides a training run from a Whisper encoder."""
@@ -273,12 +286,9 @@ class Recipe(RunRecipe):
 
     @field_validator("data")
     @classmethod
-    def _some_corpus_once(cls, data: list[CorpusRecipe]) -> list[CorpusRecipe]:
+    def _some_corpus(cls, data: list[CorpusRecipe]) -> list[CorpusRecipe]:
         if not data:
             raise ValueError("list at least one corpus, as {path: FOLDER, name: CORPUS}")
-        keys = [(corpus.path, corpus.name) for corpus in data]
-        if len(set(keys)) < len(keys):
-            raise ValueError(f"a corpus is listed twice: {keys}")
         return data
 
     @model_validator(mode="after")
