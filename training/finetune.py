@@ -32,8 +32,8 @@ from audio_emotion.training.intensity_losses import get_intensity_loss
 from audio_emotion.training.loop import TrainingLoop
 from audio_emotion.training.model_folder import written_whole
 from audio_emotion.training.objectives import TrainingObjective
-from audio_emotion.training.processes import run_folder
 from audio_emotion.training.recipe import CorpusRecipe, save_recipe
+from audio_emotion.training.run_folder import RECIPE_NAME, check_same_run, run_folder
 from audio_emotion.training.sampling import class_prior, clip_probabilities, embodied_prior
 from audio_emotion.training.targets import assessment_of, label_rule, measure_intensities
 from audio_emotion.training.validation import clip_logits, fit_temperature, recall_by_corpus
@@ -72,14 +72,14 @@ def finetune(
     folder = Path(recipe.output_dir)
     if recipe.base is None:
         raise RecipeError("base is missing: give the folder or Hub id of the model to start from")
-    with run_folder(folder) as processes:
-        if not resume and (list_checkpoints(folder / "checkpoints") or (folder / "final").exists()):
-            raise RecipeError(f"{folder} holds a run: continue it with --resume, or choose another output_dir")
+    with run_folder(folder, resume) as processes:
         data = recipe.data or _prepare(recipe, folder, processes, on_bad, progress)
         rule = label_rule(recipe.target, data)
         training = load_clips(data, "train", rule).labelled(recipe.objective.labels)
         validation = load_clips(data, "validation", rule)
         run = _resolved(recipe, data, len(training))
+        saved = run.model_copy(update={"data": recipe.data})
+        check_same_run(saved, folder)
 
         set_seed(run.seed)
         model, new_head = _model_to_train(run, training)
@@ -87,7 +87,7 @@ def finetune(
         if new_head and run.head_start == "fitted" and not list_checkpoints(folder / "checkpoints"):
             fit_head(model, extractor, training, validation, run.loop.frames_per_batch)
         if processes.is_main_process:
-            save_recipe(run.model_copy(update={"data": recipe.data}), folder / "recipe.yaml")
+            save_recipe(saved, folder / RECIPE_NAME)
             _write_json(folder / "trained.json", {"trainable_share": trainable_share(model)})
         target = run.target
         loss = get_intensity_loss(target.loss, target.anchor) if target.problem == "intensity" else None
@@ -215,7 +215,7 @@ def finish(
         extractor.save_pretrained(folder)
         _write_json(folder / "results.json", results)
         (folder / "README.md").write_text(render_card(run, model.config, results, full or merged), encoding="utf-8")
-        shutil.copyfile(Path(run.output_dir) / "recipe.yaml", folder / "recipe.yaml")
+        shutil.copyfile(Path(run.output_dir) / RECIPE_NAME, folder / RECIPE_NAME)
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ The resolved recipe is saved beside every checkpoint, so that a run can be read,
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -251,7 +251,17 @@ class CalibrationRecipe(Section):
 
 
 class RunRecipe(Section):
-    """What every run of the loop needs, whatever it starts from."""
+    """What every run of the loop needs, whatever it starts from.
+
+    Attributes:
+        MAY_CHANGE: what may be another when a run is resumed; of the rest a checkpoint is made.
+    """
+
+    MAY_CHANGE: ClassVar[frozenset[str]] = frozenset(
+        {"name", "output_dir"}
+        | {f"loop.{key}" for key in ("epochs", "patience", "validate_every", "checkpoint_every")}
+        | {f"loop.{key}" for key in ("frames_per_batch", "num_workers", "log_with")}
+    )
 
     name: str
     output_dir: str
@@ -280,6 +290,8 @@ class RunRecipe(Section):
 
 class Recipe(RunRecipe):
     """Everything that decides a training run from a Whisper encoder."""
+
+    MAY_CHANGE = RunRecipe.MAY_CHANGE | {"calibration.target", "calibration.weighting"}
 
     model: ModelRecipe
     calibration: CalibrationRecipe = CalibrationRecipe()

@@ -15,13 +15,12 @@ from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.calibration import finish
-from audio_emotion.training.checkpoints import list_checkpoints
 from audio_emotion.training.data import ClipTable, load_clips
 from audio_emotion.training.loop import TrainingLoop
 from audio_emotion.training.lora import add_lora
 from audio_emotion.training.objectives import TrainingObjective
-from audio_emotion.training.processes import run_folder
 from audio_emotion.training.recipe import Recipe, RunRecipe, save_recipe
+from audio_emotion.training.run_folder import RECIPE_NAME, check_same_run, run_folder
 from audio_emotion.training.sampling import class_prior, clip_probabilities, embodied_prior
 
 
@@ -36,16 +35,13 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         The folder of the best validated model, with class prior, temperature and calibration error in its config.
 
     Raises:
-        RecipeError: if the corpora cannot be trained on, or `output_dir` holds another run and `resume` is False,
-            or another process is writing there.
+        RecipeError: if the corpora cannot be trained on, or `output_dir` holds a run and `resume` is False or the
+            recipe another one, or another process is writing there.
         AudioEmotionError: if the loss stops being finite or the disk is full.
     """
     folder = Path(recipe.output_dir)
-    with run_folder(folder) as processes:
-        if not resume and list_checkpoints(folder / "checkpoints"):
-            raise RecipeError(
-                f"{folder} holds the checkpoints of a run: continue it with --resume, or choose another output_dir"
-            )
+    with run_folder(folder, resume) as processes:
+        check_same_run(recipe, folder)
         set_seed(recipe.seed)
         training = load_clips(recipe.data, "train").labelled(recipe.objective.labels)
         validation = load_clips(recipe.data, "validation")
@@ -63,14 +59,14 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         )
         loop = TrainingLoop(objective, extractor, training, validation, recipe)
         if processes.is_main_process:
-            save_recipe(recipe, folder / "recipe.yaml")
+            save_recipe(recipe, folder / RECIPE_NAME)
         if resume:
             loop.resume()
         best = loop.run()
         final = folder / "final"
         if processes.is_main_process:
             finish(best, final, validation, recipe.calibration)
-            save_recipe(recipe, final / "recipe.yaml")
+            save_recipe(recipe, final / RECIPE_NAME)
     return final
 
 

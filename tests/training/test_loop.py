@@ -12,8 +12,8 @@ from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAud
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
 from audio_emotion.training import loop as loop_module
 from audio_emotion.training.checkpoints import Progress, list_checkpoints, load_checkpoint, save_checkpoint
-from audio_emotion.training.processes import run_folder
-from audio_emotion.training.recipe import Recipe
+from audio_emotion.training.recipe import Recipe, load_recipe, save_recipe
+from audio_emotion.training.run_folder import run_folder
 from audio_emotion.training.train import train
 
 
@@ -76,6 +76,38 @@ def test_a_step_with_fewer_items_than_processes_is_refused(
 def test_two_runs_in_one_folder(recipe: Recipe, tmp_path: Path) -> None:
     with run_folder(tmp_path / "run"), pytest.raises(RecipeError, match=r"another run writes to .*run: wait for it"):
         train(elsewhere(recipe, tmp_path / "run"))
+
+
+def test_a_finished_run_is_not_overwritten(recipe: Recipe, tmp_path: Path) -> None:
+    short = elsewhere(recipe, tmp_path, loop={"epochs": 1, "checkpoint_every": 100})
+    weights = train(short) / "model.safetensors"
+    before = weights.read_bytes()
+    with pytest.raises(RecipeError, match=r"holds a run.*--resume.*another output_dir"):
+        train(elsewhere(short, tmp_path, optimizer={"learning_rate": 5e-3}))
+    assert weights.read_bytes() == before
+
+
+def test_a_run_goes_on_with_its_own_recipe_alone(recipe: Recipe, tmp_path: Path) -> None:
+    """What a checkpoint is made of must stay; length and bookkeeping may change."""
+    short = elsewhere(recipe, tmp_path, loop={"epochs": 1})
+    final = train(short)
+    changed = {"optimizer": {"head_learning_rate": 2e-6}, "sampling": {"items_per_epoch": 16}}
+    with pytest.raises(RecipeError) as raised:
+        train(elsewhere(short, tmp_path, **changed), resume=True)
+    assert "optimizer.head_learning_rate is 2e-06, was 0.01" in str(raised.value)
+    assert "sampling.items_per_epoch is 16, was 48" in str(raised.value)
+    assert "loop" not in str(raised.value)
+    assert load_recipe(final.parent / "recipe.yaml") == short
+    bookkeeping = {"epochs": 2, "patience": 9, "validate_every": 5, "checkpoint_every": 3, "frames_per_batch": 500}
+    longer = elsewhere(short, tmp_path, loop=bookkeeping)
+    assert load_recipe(train(longer, resume=True) / "recipe.yaml") == longer
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_run_that_never_took_a_step_leaves_the_folder_free(recipe: Recipe, tmp_path: Path, resume: bool) -> None:
+    save_recipe(recipe, tmp_path / "recipe.yaml")
+    other = elsewhere(recipe, tmp_path, loop={"epochs": 1}, optimizer={"learning_rate": 2e-3})
+    assert load_recipe(train(other, resume) / "recipe.yaml") == other
 
 
 def test_a_resumed_run_ends_in_the_same_weights(
