@@ -109,7 +109,7 @@ class TrainingLoop:
         with self._bar() as bar:
             while self.progress.epoch < loop.epochs and self.progress.stale_validations < loop.patience:
                 self._run_epoch(bar)
-        if self.progress.best_score == float("-inf"):
+        if self.progress.validated_step != self.progress.total_steps:  # resumed with fewer epochs than it has had
             self._validate()
         self.accelerator.end_training()
         return self.folder / "best"
@@ -128,7 +128,8 @@ class TrainingLoop:
                 {**terms, "step_s": time.perf_counter() - started, "learning_rate": self.scheduler.get_last_lr()[-1]}
             )
             bar.update(task, advance=1, detail=f"loss {sum(terms.values()):.3f}  best {progress.best_score:.3f}")
-            if progress.total_steps % loop.validate_every == 0:
+            is_last = progress.epoch + 1 == loop.epochs and progress.step == len(plan)
+            if is_last or progress.total_steps % loop.validate_every == 0:
                 self._validate()
                 if progress.stale_validations >= loop.patience:
                     break
@@ -199,6 +200,7 @@ class TrainingLoop:
         assessment = self.assess(logits, self.validation_clips)
         self._log(assessment.values)
         self.console.print(f"step {self.progress.total_steps}: {assessment.text}")
+        self.progress.validated_step = self.progress.total_steps
         self.progress.stale_validations += 1
         if assessment.score > self.progress.best_score:
             self.progress.best_score, self.progress.stale_validations = assessment.score, 0

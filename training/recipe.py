@@ -207,7 +207,7 @@ class LoopRecipe(Section):
         epochs: passes of `sampling.items_per_epoch` items.
         items_per_step: items behind one optimiser step, over all processes and micro-batches.
         frames_per_batch: most padded frames (of 20 ms) in one micro-batch.
-        validate_every: steps between validations.
+        validate_every: steps between validations; the last step is validated too.
         checkpoint_every: steps between resumable checkpoints.
         patience: validations without a better score before the run stops.
         ema_decay: decay of the averaged weights, which are the ones validated and shipped; it rises to this in the

@@ -1,6 +1,7 @@
 """The loop: it learns, resumes bit for bit, sees the same items on any number of processes, and fails clearly."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,17 @@ def elsewhere(recipe: Recipe, folder: Path, **sections: dict) -> Recipe:
     for section, values in sections.items():
         raw[section] |= values
     return Recipe.model_validate(raw)
+
+
+def interrupted_at(total_steps: int) -> Callable[..., dict[str, float]]:
+    take_step = loop_module.TrainingLoop.take_step
+
+    def until_then(self, step, batches):
+        if self.progress.total_steps == total_steps:
+            raise KeyboardInterrupt
+        return take_step(self, step, batches)
+
+    return until_then
 
 
 def test_a_run_learns_and_writes_a_whole_model_folder(recipe: Recipe, tmp_path: Path) -> None:
@@ -103,6 +115,32 @@ def test_a_run_goes_on_with_its_own_recipe_alone(recipe: Recipe, tmp_path: Path)
     assert load_recipe(train(longer, resume=True) / "recipe.yaml") == longer
 
 
+def validated_steps(run: Path) -> list[int]:
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [line["step"] for line in lines if "validation_uar" in line]
+
+
+def test_the_last_step_is_validated_too(recipe: Recipe, tmp_path: Path) -> None:
+    twelve = elsewhere(recipe, tmp_path, loop={"validate_every": 5, "checkpoint_every": 12})
+    train(twelve)
+    assert validated_steps(tmp_path) == [5, 10, 12]
+    train(twelve, resume=True)
+    assert validated_steps(tmp_path) == [5, 10, 12], "nothing is left to do"
+    train(elsewhere(twelve, tmp_path, loop={"epochs": 3}), resume=True)
+    assert validated_steps(tmp_path) == [5, 10, 12, 15, 18]
+
+
+def test_a_run_that_is_cut_short_is_validated_where_it_stands(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = elsewhere(recipe, tmp_path, loop={"epochs": 3, "validate_every": 5, "checkpoint_every": 7})
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop_module.TrainingLoop, "take_step", interrupted_at(8))
+        train(long)
+    train(elsewhere(long, tmp_path, loop={"epochs": 1}), resume=True)
+    assert validated_steps(tmp_path) == [5, 7]
+
+
 @pytest.mark.parametrize("resume", [True, False])
 def test_a_run_that_never_took_a_step_leaves_the_folder_free(recipe: Recipe, tmp_path: Path, resume: bool) -> None:
     save_recipe(recipe, tmp_path / "recipe.yaml")
@@ -110,24 +148,16 @@ def test_a_run_that_never_took_a_step_leaves_the_folder_free(recipe: Recipe, tmp
     assert load_recipe(train(other, resume) / "recipe.yaml") == other
 
 
+@pytest.mark.parametrize("validate_every", [4, 7])
 def test_a_resumed_run_ends_in_the_same_weights(
-    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validate_every: int
 ) -> None:
+    recipe = elsewhere(recipe, tmp_path, loop={"validate_every": validate_every})
     whole = train(elsewhere(recipe, tmp_path / "whole"))
     cut = elsewhere(recipe, tmp_path / "cut")
 
-    class PowerCut(BaseException):
-        pass
-
-    take_step = loop_module.TrainingLoop.take_step
-
-    def until_step_five(self, step, batches):
-        if self.progress.total_steps == 5:
-            raise PowerCut
-        return take_step(self, step, batches)
-
-    with monkeypatch.context() as patch, pytest.raises(PowerCut):
-        patch.setattr(loop_module.TrainingLoop, "take_step", until_step_five)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop_module.TrainingLoop, "take_step", interrupted_at(5))
         train(cut)
     with pytest.raises(RecipeError, match="--resume"):
         train(cut)
