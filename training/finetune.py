@@ -36,7 +36,7 @@ from audio_emotion.training.recipe import CorpusRecipe, save_recipe
 from audio_emotion.training.run_folder import RECIPE_NAME, check_same_run, run_folder
 from audio_emotion.training.sampling import class_prior, clip_probabilities, embodied_prior
 from audio_emotion.training.targets import assessment_of, label_rule, measure_intensities
-from audio_emotion.training.validation import clip_logits, fit_temperature, recall_by_corpus
+from audio_emotion.training.validation import check_references, clip_logits, fit_temperature, recall_by_corpus
 
 BAD_ROWS_NAME = "bad_rows.csv"
 _NOTES = ("skipped", "unmapped word", "speaker in two splits")  # findings that cost no row
@@ -77,6 +77,8 @@ def finetune(
         rule = label_rule(recipe.target, data)
         training = load_clips(data, "train", rule).labelled(recipe.objective.labels)
         validation = load_clips(data, "validation", rule)
+        if recipe.target.problem == "distribution":
+            check_references(validation)
         run = _resolved(recipe, data, len(training))
         saved = run.model_copy(update={"data": recipe.data})
         check_same_run(saved, folder)

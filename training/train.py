@@ -22,6 +22,7 @@ from audio_emotion.training.objectives import TrainingObjective
 from audio_emotion.training.recipe import Recipe, RunRecipe, save_recipe
 from audio_emotion.training.run_folder import RECIPE_NAME, check_same_run, run_folder
 from audio_emotion.training.sampling import class_prior, clip_probabilities, embodied_prior
+from audio_emotion.training.validation import check_references
 
 
 def train(recipe: Recipe, resume: bool = False) -> Path:
@@ -46,6 +47,7 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         training = load_clips(recipe.data, "train").labelled(recipe.objective.labels)
         validation = load_clips(recipe.data, "validation")
         _check_every_corpus_counts(training)
+        check_references(validation)
         model = build_model(recipe, training)
         extractor = EmotionWhisperFeatureExtractor(
             feature_size=model.model.encoder.num_mel_bins, level_normalization=recipe.model.level_normalization
