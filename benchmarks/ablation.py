@@ -24,7 +24,6 @@ from rich.console import Console
 from transformers import WhisperConfig
 
 from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
-from audio_emotion.training.checkpoints import list_checkpoints
 from audio_emotion.training.evaluation_run import read_corpora
 from audio_emotion.training.recipe import Recipe, load_recipe
 from audio_emotion.training.shift_evaluation import evaluate_shifts
@@ -140,7 +139,7 @@ def run_variant(
         if found["asked"] != asked:
             raise SystemExit(f"{folder} holds a run of another recipe or other corpora: choose another --out")
     else:
-        final = train(recipe, resume=bool(list_checkpoints(folder / "checkpoints")))
+        final = train(recipe, resume=True)
         recalls = {"validation": validation(final, recipe.data).score}
         corpora = {"held_out": held_out, "zero_shot": zero_shot}
         heard = {kind: corpus_recall(final, data, names) for kind, names in corpora.items()}

@@ -17,6 +17,7 @@ LABEL_SOURCES = ("votes", "intensity", "recognition_rate", "smoothed", "none")
 SPLITS = ("train", "validation", "test")
 GENDERS = ("female", "male", "other")
 SAMPLING_RATE = 16000
+TIE = 1e-6  # shares that differ by no more are alike
 MIN_SAMPLES = 400  # 25 ms, the shortest clip that the feature extractor accepts
 
 LANGUAGE_TAG = r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?"  # the part of BCP 47 that corpora use
@@ -151,6 +152,6 @@ def dominant_emotion(distribution: Any) -> str | None:
     """
     highest = max(distribution)
     winners = [
-        name for name, share in zip(EMOTIONS, distribution, strict=True) if math.isclose(share, highest, abs_tol=1e-6)
+        name for name, share in zip(EMOTIONS, distribution, strict=True) if math.isclose(share, highest, abs_tol=TIE)
     ]
     return winners[0] if len(winners) == 1 and highest > 0 else None

@@ -61,7 +61,7 @@ def begin_task(
         problem: `"intensity"` or `"distribution"`.
         labels: names of the outputs.
         means: `(num_labels,)`: mean intensity, or share of each category, in training.
-        corpora: what it is trained on.
+        corpora: what it is trained on now; the config names the base's corpora before them.
 
     Returns:
         Whether the head is a new one.
@@ -77,7 +77,7 @@ def begin_task(
             "class_prior": means.tolist() if problem == "distribution" else None,
             "temperature": 1.0,
             "calibration_error": None,
-            "corpora": corpora,
+            "corpora": list(dict.fromkeys([*old.corpora, *corpora])),
         }
     )
     if same_labels and old.problem == problem:

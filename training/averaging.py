@@ -19,7 +19,7 @@ def average_models(folders: Sequence[str | Path], target: str | Path) -> Path:
 
     The runs must share their start: fine-tuned from the same weights, they lie in one valley of the loss, and their
     mean lies in it too; models that began apart average to noise. The config and the feature extractor are the first
-    model's; its temperature is that of another model and is set back to 1.
+    model's, but the corpora are those of all; its temperature is that of another model and is set back to 1.
 
     Args:
         folders: model folders or Hub ids, two or more, of one architecture and with the same labels.
@@ -46,6 +46,7 @@ def average_models(folders: Sequence[str | Path], target: str | Path) -> Path:
     mean = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
     first.load_state_dict(mean)
     first.config.temperature, first.config.calibration_error = 1.0, None
+    first.config.corpora = list(dict.fromkeys(name for model in models for name in model.config.corpora))
     with written_whole(Path(target)) as folder:
         first.save_pretrained(folder)
         EmotionWhisperFeatureExtractor.from_pretrained(folders[0]).save_pretrained(folder)

@@ -14,7 +14,7 @@ from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, Recip
 from audio_emotion.training.data import ClipTable, load_clips
 from audio_emotion.training.model_folder import written_whole
 from audio_emotion.training.recipe import CalibrationRecipe, CorpusRecipe
-from audio_emotion.training.validation import calibration_error, clip_logits, fit_temperature
+from audio_emotion.training.validation import calibration_error, check_references, clip_logits, fit_temperature
 
 _FRAMES_PER_BATCH = 3200
 
@@ -32,7 +32,7 @@ def calibrate(model: str | Path, corpora: list[CorpusRecipe], out: Path, recipe:
         What `finish` returns.
 
     Raises:
-        RecipeError: if no corpus has a validation split.
+        RecipeError: if no corpus has a validation split, or all clips in it are ties.
         AudioEmotionError: if `model` is no emotion model of the eight emotions.
     """
     return finish(model, out, load_clips(corpora, "validation"), recipe)
@@ -44,7 +44,7 @@ def finish(
     """Calibrate a model on validation clips, and write it to `final` in half precision.
 
     Returns:
-        `temperature`; `calibration_error`, the ECE against the most probable class over all clips, and
+        `temperature`; `calibration_error`, the ECE against the most probable class over all clips that are no tie, and
         `calibration_error_before` with a temperature of 1; and the number of `clips`. They lie in `calibration.json`.
     """
     recipe = recipe or CalibrationRecipe()
@@ -56,6 +56,7 @@ def finish(
     labels = tuple(model.config.id2label[index] for index in range(model.config.num_labels))
     if model.config.problem != "distribution" or labels != validation.label_names:
         raise RecipeError(f"{best} answers {list(labels)} ({model.config.problem}), not {list(validation.label_names)}")
+    check_references(validation)
     model.to(PartialState().device)
     logits = clip_logits(model, extractor, validation, _FRAMES_PER_BATCH)
     temperature = fit_temperature(logits, validation, recipe)

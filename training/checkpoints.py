@@ -28,6 +28,7 @@ class Progress:
         epoch: the epoch under way, from 0.
         step: optimiser steps done inside that epoch.
         total_steps: optimiser steps done in all.
+        validated_step: `total_steps` at the last validation.
         best_score: best validation score so far.
         stale_validations: validations since then.
     """
@@ -35,6 +36,7 @@ class Progress:
     epoch: int = 0
     step: int = 0
     total_steps: int = 0
+    validated_step: int = 0
     best_score: float = float("-inf")
     stale_validations: int = 0
 

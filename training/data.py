@@ -14,6 +14,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from audio_emotion.dataset_scripts.prepared import load_files, load_prepared, split_files
+from audio_emotion.dataset_scripts.schema import TIE
 from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
 from audio_emotion.training.recipe import CorpusRecipe
@@ -120,8 +121,13 @@ class ClipTable:
 
     @cached_property
     def emotion(self) -> NDArray[np.int64]:
-        """`(num_clips,)`: the most probable class of every clip."""
+        """`(num_clips,)`: the most probable class of every clip, the first of them in a tie."""
         return np.asarray(self.labels.argmax(axis=1))
+
+    @cached_property
+    def has_emotion(self) -> NDArray[np.bool_]:
+        """`(num_clips,)`: whether one class is the most probable; a tie is no reference to be right or wrong about."""
+        return np.asarray((self.labels >= self.labels.max(axis=1, keepdims=True) - TIE).sum(axis=1) == 1)
 
     def select(self, members: NDArray[np.bool_]) -> ClipTable:
         """Only the clips for which `members (num_clips,)` is True, in the same order."""

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from numpy.typing import NDArray
 from transformers import set_seed
 
 from audio_emotion.dataset_scripts.corpus import Finding
-from audio_emotion.dataset_scripts.prepare import prepare
-from audio_emotion.dataset_scripts.reader import get_reader
+from audio_emotion.dataset_scripts.prepare import Prepared, prepare
+from audio_emotion.dataset_scripts.reader import CorpusReader, get_reader
 from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
@@ -32,11 +33,11 @@ from audio_emotion.training.intensity_losses import get_intensity_loss
 from audio_emotion.training.loop import TrainingLoop
 from audio_emotion.training.model_folder import written_whole
 from audio_emotion.training.objectives import TrainingObjective
-from audio_emotion.training.processes import run_folder
 from audio_emotion.training.recipe import CorpusRecipe, save_recipe
+from audio_emotion.training.run_folder import RECIPE_NAME, check_same_run, run_folder
 from audio_emotion.training.sampling import class_prior, clip_probabilities, embodied_prior
 from audio_emotion.training.targets import assessment_of, label_rule, measure_intensities
-from audio_emotion.training.validation import clip_logits, fit_temperature, recall_by_corpus
+from audio_emotion.training.validation import check_references, clip_logits, fit_temperature, recall_by_corpus
 
 BAD_ROWS_NAME = "bad_rows.csv"
 _NOTES = ("skipped", "unmapped word", "speaker in two splits")  # findings that cost no row
@@ -74,20 +75,20 @@ def finetune(
     folder = Path(recipe.output_dir)
     if recipe.base is None:
         raise RecipeError("base is missing: give the folder or Hub id of the model to start from")
-    with run_folder(folder) as processes:
-        if not resume and (list_checkpoints(folder / "checkpoints") or (folder / "final").exists()):
-            raise RecipeError(f"{folder} holds a run: continue it with --resume, or choose another output_dir")
-        with processes.main_process_first():
-            told = (on_bad, progress) if processes.is_main_process else (None, None)
-            data = recipe.data or _prepare(recipe, folder, *told)
+    with run_folder(folder, resume) as processes:
+        data = recipe.data or _prepare(recipe, folder, processes, on_bad, progress)
         rule = label_rule(recipe.target, data)
         training = load_clips(data, "train", rule).labelled(recipe.objective.labels)
         validation = load_clips(data, "validation", rule)
+        if recipe.target.problem == "distribution":
+            check_references(validation)
         if on_notice is not None and processes.is_main_process:
             for split, clips in (("validation", validation), ("test", find_clips(data, "test", rule))):
                 if clips is not None and (note := shared_speakers_note(split, clips, training)):
                     on_notice(note)
         run = _resolved(recipe, data, len(training))
+        saved = run.model_copy(update={"data": recipe.data})
+        check_same_run(saved, folder)
 
         set_seed(run.seed)
         model, new_head = _model_to_train(run, training)
@@ -95,7 +96,7 @@ def finetune(
         if new_head and run.head_start == "fitted" and not list_checkpoints(folder / "checkpoints"):
             fit_head(model, extractor, training, validation, run.loop.frames_per_batch)
         if processes.is_main_process:
-            save_recipe(run.model_copy(update={"data": recipe.data}), folder / "recipe.yaml")
+            save_recipe(saved, folder / RECIPE_NAME)
             _write_json(folder / "trained.json", {"trainable_share": trainable_share(model)})
         target = run.target
         loss = get_intensity_loss(target.loss, target.anchor) if target.problem == "intensity" else None
@@ -113,13 +114,28 @@ def finetune(
 
 
 def _prepare(
-    recipe: FinetuneRecipe, folder: Path, on_bad: Callable[[list[Finding]], None] | None, progress: Progress | None
+    recipe: FinetuneRecipe,
+    folder: Path,
+    processes: PartialState,
+    on_bad: Callable[[list[Finding]], None] | None,
+    progress: Progress | None,
 ) -> list[CorpusRecipe]:
-    """Write the corpus as Parquet into the run's folder, and say what is wrong with it before anything is trained."""
+    """The corpus as Parquet in the run's folder, where the main process alone writes it, and the others wait for it."""
     if recipe.source is None or recipe.corpus is None:
         raise RecipeError(f"source is missing: give the folder of {recipe.corpus} as its owner ships it (--source DIR)")
-    _check_splits(recipe.corpus, recipe.source)
-    prepared = prepare(recipe.corpus, recipe.source, folder / "prepared", progress=progress)
+    reader = get_reader(recipe.corpus)(recipe.source)
+    _check_splits(reader, recipe.source)
+    if processes.is_main_process:
+        prepared = prepare(recipe.corpus, recipe.source, folder / "prepared", progress=progress)
+        _tell_bad(recipe, prepared, folder, on_bad)
+    processes.wait_for_everyone()
+    return [CorpusRecipe(path=str(folder / "prepared"), name=reader.info.name)]
+
+
+def _tell_bad(
+    recipe: FinetuneRecipe, prepared: Prepared, folder: Path, on_bad: Callable[[list[Finding]], None] | None
+) -> None:
+    """Say what is wrong with the corpus before anything is trained, and refuse it if that is too much."""
     bad = [Finding("bad audio", where, reason) for where, reason in prepared.summary.bad_audio]
     bad += [finding for finding in prepared.report.findings if finding.kind not in _NOTES]
     with (folder / BAD_ROWS_NAME).open("w", encoding="utf-8", newline="") as file:
@@ -133,12 +149,11 @@ def _prepare(
             f"{recipe.source}: {len(bad)} bad rows and files, more than max_bad={recipe.max_bad}; they are listed in "
             f"{folder / BAD_ROWS_NAME}. Mend them, or allow more with --max-bad"
         )
-    return [CorpusRecipe(path=str(folder / "prepared"), name=prepared.folder.name)]
 
 
-def _check_splits(corpus: str, source: str) -> None:
+def _check_splits(reader: CorpusReader, source: str) -> None:
     """Refuse a corpus without clips to train or to validate on, before its audio is encoded."""
-    found = Counter(clip.split for clip in get_reader(corpus)(source).clips())
+    found = Counter(clip.split for clip in reader.clips())
     if missing := [split for split in ("train", "validation") if not found[split]]:
         raise RecipeError(
             f"{source}: none of its {found.total()} clips is in the {' or '.join(missing)} split; a run needs both. "
@@ -229,7 +244,7 @@ def finish(
         extractor.save_pretrained(folder)
         _write_json(folder / "results.json", results)
         (folder / "README.md").write_text(render_card(run, model.config, results, full or merged), encoding="utf-8")
-        shutil.copyfile(Path(run.output_dir) / "recipe.yaml", folder / "recipe.yaml")
+        shutil.copyfile(Path(run.output_dir) / RECIPE_NAME, folder / RECIPE_NAME)
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

@@ -65,6 +65,8 @@ class FinetuneRecipe(RunRecipe):
         note: a sentence for the model card, such as what the numbers were measured on.
     """
 
+    MAY_CHANGE = RunRecipe.MAY_CHANGE | {"base_name", "source", "max_bad", "num_resamples", "note"}
+
     base: str | None = None
     base_name: str | None = None
     method: Literal["peft", "full"] = "peft"

@@ -62,7 +62,7 @@ class TrainingLoop:
         self.accelerator = Accelerator(
             mixed_precision=recipe.loop.mixed_precision, log_with=recipe.loop.log_with, project_dir=str(self.folder)
         )
-        _check_sharding(self.accelerator, recipe.loop.items_per_step)
+        _check_processes(self.accelerator, min(recipe.loop.items_per_step, recipe.sampling.items_per_epoch))
         self.accelerator.init_trackers("audio-emotion", config={"recipe": recipe.name})
         steps_per_epoch = max(1, recipe.sampling.items_per_epoch // recipe.loop.items_per_step)
         num_steps = recipe.loop.epochs * steps_per_epoch
@@ -109,7 +109,7 @@ class TrainingLoop:
         with self._bar() as bar:
             while self.progress.epoch < loop.epochs and self.progress.stale_validations < loop.patience:
                 self._run_epoch(bar)
-        if self.progress.best_score == float("-inf"):
+        if self.progress.validated_step != self.progress.total_steps:  # resumed with fewer epochs than it has had
             self._validate()
         self.accelerator.end_training()
         return self.folder / "best"
@@ -128,7 +128,8 @@ class TrainingLoop:
                 {**terms, "step_s": time.perf_counter() - started, "learning_rate": self.scheduler.get_last_lr()[-1]}
             )
             bar.update(task, advance=1, detail=f"loss {sum(terms.values()):.3f}  best {progress.best_score:.3f}")
-            if progress.total_steps % loop.validate_every == 0:
+            is_last = progress.epoch + 1 == loop.epochs and progress.step == len(plan)
+            if is_last or progress.total_steps % loop.validate_every == 0:
                 self._validate()
                 if progress.stale_validations >= loop.patience:
                     break
@@ -199,6 +200,7 @@ class TrainingLoop:
         assessment = self.assess(logits, self.validation_clips)
         self._log(assessment.values)
         self.console.print(f"step {self.progress.total_steps}: {assessment.text}")
+        self.progress.validated_step = self.progress.total_steps
         self.progress.stale_validations += 1
         if assessment.score > self.progress.best_score:
             self.progress.best_score, self.progress.stale_validations = assessment.score, 0
@@ -276,16 +278,20 @@ class TrainingLoop:
         return ProgressBar(*columns, console=self.console, disable=not self.accelerator.is_main_process)
 
 
-def _check_sharding(accelerator: Accelerator, items_per_step: int) -> None:
-    """Refuse sharded weights where the processes would wait for each other for ever, or could not put them together."""
+def _check_processes(accelerator: Accelerator, num_items: int) -> None:
+    """Refuse steps in which processes would wait for each other for ever, and shards that could not be put together."""
+    count = accelerator.num_processes
+    step = f"a step has {num_items} items (the smaller of loop.items_per_step and sampling.items_per_epoch)"
+    if num_items < count:
+        raise RecipeError(f"{step}, too few for {count} processes, each of which needs one: raise it, or start fewer")
     if accelerator.distributed_type is not DistributedType.FSDP:
         return
     if not accelerator.is_fsdp2:
         raise RecipeError("sharded training needs FSDP2: give accelerate `--fsdp_version 2`")
-    if items_per_step % accelerator.num_processes:
+    if num_items % count:
         raise RecipeError(
-            f"loop.items_per_step is {items_per_step}: with sharded weights it must be a multiple of the "
-            f"{accelerator.num_processes} processes, which take equally many micro-batches"
+            f"{step}: with sharded weights it must be a multiple of the {count} processes, which take equally many "
+            "micro-batches"
         )
 
 

@@ -6,7 +6,7 @@ The resolved recipe is saved beside every checkpoint, so that a run can be read,
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -207,7 +207,7 @@ class LoopRecipe(Section):
         epochs: passes of `sampling.items_per_epoch` items.
         items_per_step: items behind one optimiser step, over all processes and micro-batches.
         frames_per_batch: most padded frames (of 20 ms) in one micro-batch.
-        validate_every: steps between validations.
+        validate_every: steps between validations; the last step is validated too.
         checkpoint_every: steps between resumable checkpoints.
         patience: validations without a better score before the run stops.
         ema_decay: decay of the averaged weights, which are the ones validated and shipped; it rises to this in the
@@ -251,7 +251,17 @@ class CalibrationRecipe(Section):
 
 
 class RunRecipe(Section):
-    """What every run of the loop needs, whatever it starts from."""
+    """What every run of the loop needs, whatever it starts from.
+
+    Attributes:
+        MAY_CHANGE: what may be another when a run is resumed; of the rest a checkpoint is made.
+    """
+
+    MAY_CHANGE: ClassVar[frozenset[str]] = frozenset(
+        {"name", "output_dir"}
+        | {f"loop.{key}" for key in ("epochs", "patience", "validate_every", "checkpoint_every")}
+        | {f"loop.{key}" for key in ("frames_per_batch", "num_workers", "log_with")}
+    )
 
     name: str
     output_dir: str
@@ -264,21 +274,33 @@ class RunRecipe(Section):
     optimizer: OptimizerRecipe = OptimizerRecipe()
     loop: LoopRecipe = LoopRecipe()
 
+    @field_validator("data")
+    @classmethod
+    def _every_name_once(cls, data: list[CorpusRecipe]) -> list[CorpusRecipe]:
+        places: dict[str, str] = {}
+        for corpus in data:
+            if corpus.name in places:
+                raise ValueError(
+                    f"corpus {corpus.name} is listed twice, in {places[corpus.name]} and in {corpus.path}: list one, "
+                    "or give one another name (`name:` in the corpus.yaml of a table of your own) and prepare it again"
+                )
+            places[corpus.name] = corpus.path
+        return data
+
 
 class Recipe(RunRecipe):
     """Everything that decides a training run from a Whisper encoder."""
+
+    MAY_CHANGE = RunRecipe.MAY_CHANGE | {"calibration.target", "calibration.weighting"}
 
     model: ModelRecipe
     calibration: CalibrationRecipe = CalibrationRecipe()
 
     @field_validator("data")
     @classmethod
-    def _some_corpus_once(cls, data: list[CorpusRecipe]) -> list[CorpusRecipe]:
+    def _some_corpus(cls, data: list[CorpusRecipe]) -> list[CorpusRecipe]:
         if not data:
             raise ValueError("list at least one corpus, as {path: FOLDER, name: CORPUS}")
-        keys = [(corpus.path, corpus.name) for corpus in data]
-        if len(set(keys)) < len(keys):
-            raise ValueError(f"a corpus is listed twice: {keys}")
         return data
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
+from audio_emotion.modeling.feature_extraction_emotion_whisper import MIN_CLIP_SAMPLES
 from audio_emotion.training.augmentation import (
     Waveform,
     active_range,
@@ -69,7 +70,8 @@ def render(
         clips: where the clips are.
         shifts: cross-fade and pauses.
         augmentation: what may happen to the sound.
-        config: knows the time base; a waveform longer than its window is cut at the end.
+        config: knows the time base; a waveform longer than its window is cut at the end, one shorter than the feature
+            extractor takes ends in silence.
         num_views: augmented versions; they share the clips' order, tempo and level, so that their frames compare.
     """
     rng = np.random.default_rng(item.seed)
@@ -79,6 +81,8 @@ def render(
     segments = [_segment(index, clips, augmentation, sampling_rate, trim, rng) for index in item.clips]
     waveform, envelopes = _lay_out(segments, shifts, sampling_rate, rng)
     waveform = waveform[: config.window_samples]
+    missing = max(0, MIN_CLIP_SAMPLES - len(waveform))  # where trimming or speed made a short clip shorter
+    waveform = np.pad(waveform, (0, missing))
     views = tuple(augment_waveform(waveform, sampling_rate, augmentation, rng) for _ in range(num_views))
     centres = (np.arange(config.num_frames(len(waveform))) + 0.5) * config.frame_samples
     shares = np.stack([np.interp(centres, *envelope, left=0.0, right=0.0) for envelope in envelopes], axis=1)

@@ -13,7 +13,7 @@ from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.data import EMOTION_LABELS, ClipTable, LabelRule, read_split
 from audio_emotion.training.finetune_recipe import TargetRecipe
 from audio_emotion.training.metrics.bootstrap import bootstrap_clips
-from audio_emotion.training.metrics.regression import concordance, pearson, spearman
+from audio_emotion.training.metrics.regression import concordance, mean_over_targets, pearson, spearman
 from audio_emotion.training.recipe import CorpusRecipe
 from audio_emotion.training.validation import Array, Assess, Assessment, assess_emotions
 
@@ -91,7 +91,8 @@ def assessment_of(target: TargetRecipe) -> Assess:
 def assess_intensities(select_by: str, logits: Array, clips: ClipTable) -> Assessment:
     """Mean correlation of the scores with the known intensities, and each label's."""
     values = correlations(MEASURES[select_by], sigmoid(logits), clips)
-    mean = mean_correlation(values, clips)
+    mean = mean_over_targets(values, clips.labels, clips.label_mask)
+    mean = 0.0 if np.isnan(mean) else mean  # which would choose no checkpoint at all
     details = ", ".join(f"{name} {value:.3f}" for name, value in zip(clips.label_names, values, strict=True))
     named = {f"{select_by}_{name}": float(value) for name, value in zip(clips.label_names, values, strict=True)}
     return Assessment(mean, {f"validation_{select_by}": mean, **named}, f"mean {select_by} {mean:.4f} ({details})")
@@ -120,12 +121,6 @@ def correlations(
     return values
 
 
-def mean_correlation(values: Array, clips: ClipTable) -> float:
-    """Mean over the labels whose intensities vary; a constant score, whose correlation is nan, counts as 0."""
-    varies = [np.ptp(clips.labels[clips.label_mask[:, number], number]) > 0 for number in range(len(values))]
-    return float(np.nan_to_num(values[varies]).mean()) if any(varies) else 0.0
-
-
 def measure_intensities(logits: Array, clips: ClipTable, num_resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
     """Spearman, Pearson and CCC of every label and their means, with 95 % intervals by resampling speakers.
 
@@ -139,7 +134,7 @@ def measure_intensities(logits: Array, clips: ClipTable, num_resamples: int = 10
         named = {}
         for kind, measure in MEASURES.items():
             values = correlations(measure, scores, clips, chosen)
-            named[f"{kind}/mean"] = mean_correlation(values, clips)
+            named[f"{kind}/mean"] = mean_over_targets(values, clips.labels[chosen], clips.label_mask[chosen])
             named |= {f"{kind}/{name}": float(value) for name, value in zip(clips.label_names, values, strict=True)}
         return named
 

@@ -15,14 +15,14 @@ from audio_emotion.modeling.labels_emotion_whisper import EMOTIONS
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.calibration import finish
-from audio_emotion.training.checkpoints import list_checkpoints
 from audio_emotion.training.data import ClipTable, load_clips
 from audio_emotion.training.loop import TrainingLoop
 from audio_emotion.training.lora import add_lora
 from audio_emotion.training.objectives import TrainingObjective
-from audio_emotion.training.processes import run_folder
 from audio_emotion.training.recipe import Recipe, RunRecipe, save_recipe
+from audio_emotion.training.run_folder import RECIPE_NAME, check_same_run, run_folder
 from audio_emotion.training.sampling import class_prior, clip_probabilities, embodied_prior
+from audio_emotion.training.validation import check_references
 
 
 def train(recipe: Recipe, resume: bool = False) -> Path:
@@ -36,26 +36,22 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
         The folder of the best validated model, with class prior, temperature and calibration error in its config.
 
     Raises:
-        RecipeError: if the corpora cannot be trained on, or `output_dir` holds another run and `resume` is False,
-            or another process is writing there.
+        RecipeError: if the corpora cannot be trained on, or `output_dir` holds a run and `resume` is False or the
+            recipe another one, or another process is writing there.
         AudioEmotionError: if the loss stops being finite or the disk is full.
     """
     folder = Path(recipe.output_dir)
-    with run_folder(folder) as processes:
-        if not resume and list_checkpoints(folder / "checkpoints"):
-            raise RecipeError(
-                f"{folder} holds the checkpoints of a run: continue it with --resume, or choose another output_dir"
-            )
+    with run_folder(folder, resume) as processes:
+        check_same_run(recipe, folder)
         set_seed(recipe.seed)
         training = load_clips(recipe.data, "train").labelled(recipe.objective.labels)
         validation = load_clips(recipe.data, "validation")
         _check_every_corpus_counts(training)
+        check_references(validation)
         model = build_model(recipe, training)
         extractor = EmotionWhisperFeatureExtractor(
             feature_size=model.model.encoder.num_mel_bins, level_normalization=recipe.model.level_normalization
         )
-        if processes.is_main_process:
-            save_recipe(recipe, folder / "recipe.yaml")
         objective = TrainingObjective(
             model,
             recipe.objective,
@@ -64,13 +60,15 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             class_prior=mix_prior(recipe, training).tolist(),
         )
         loop = TrainingLoop(objective, extractor, training, validation, recipe)
+        if processes.is_main_process:
+            save_recipe(recipe, folder / RECIPE_NAME)
         if resume:
             loop.resume()
         best = loop.run()
         final = folder / "final"
         if processes.is_main_process:
             finish(best, final, validation, recipe.calibration)
-            save_recipe(recipe, final / "recipe.yaml")
+            save_recipe(recipe, final / RECIPE_NAME)
     return final
 
 
@@ -119,7 +117,10 @@ def build_model(recipe: Recipe, clips: ClipTable) -> EmotionWhisperForAudioClass
 
 
 def _take_over(model: EmotionWhisperForAudioClassification, source: str) -> None:
-    """Load the weights of a trained model into one of the same architecture, or of one with more layers to mix."""
+    """Load the weights of a trained model into one of the same architecture, or of one with more layers to mix.
+
+    The corpora that they were trained on are named before the model's own.
+    """
     try:
         trained = EmotionWhisperForAudioClassification.from_pretrained(source, dtype=torch.float32)
         model.load_state_dict(_grown(trained.state_dict(), model))
@@ -129,6 +130,7 @@ def _take_over(model: EmotionWhisperForAudioClassification, source: str) -> None
             "Give the layer_mix, pooling and nesting_dims that it was trained with, and its num_layers "
             "(with layer_mix: or more)"
         ) from error
+    model.config.corpora = list(dict.fromkeys([*trained.config.corpora, *model.config.corpora]))
 
 
 def _grown(trained: dict[str, Tensor], model: EmotionWhisperForAudioClassification) -> dict[str, Tensor]:

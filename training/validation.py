@@ -12,6 +12,7 @@ from scipy.optimize import minimize_scalar
 
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
+from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.data import ClipTable
 from audio_emotion.training.metrics.classification import confusion_matrix, unweighted_average_recall
 from audio_emotion.training.metrics.distribution import expected_calibration_error
@@ -99,12 +100,28 @@ def masked_log_probabilities(logits: Array, label_mask: NDArray[np.bool_]) -> Ar
     return np.asarray(allowed - normalizer)
 
 
+def check_references(clips: ClipTable) -> None:
+    """Refuse validation clips that nothing can be right or wrong about.
+
+    Raises:
+        RecipeError: if each of them is a tie.
+    """
+    if not clips.has_emotion.any():
+        raise RecipeError(
+            f"no validation clip of {', '.join(clips.corpora)} has one most probable class: ties choose no checkpoint "
+            "and no temperature. Put other clips into the validation split, or add a corpus that has some there"
+        )
+
+
 def recall_by_corpus(logits: Array, clips: ClipTable) -> dict[str, float]:
-    """Unweighted average recall of every corpus, over the classes its clips carry."""
+    """Unweighted average recall of every corpus, over the classes its clips carry; ties are left out.
+
+    A corpus of ties alone has none.
+    """
     predicted = masked_log_probabilities(logits, clips.label_mask).argmax(axis=1)
     scores = {}
     for number, name in enumerate(clips.corpora):
-        members = clips.corpus_index == number
+        members = (clips.corpus_index == number) & clips.has_emotion
         if members.any():
             confusion = confusion_matrix(clips.emotion[members], predicted[members], logits.shape[1])
             scores[name] = float(unweighted_average_recall(confusion))
@@ -112,8 +129,9 @@ def recall_by_corpus(logits: Array, clips: ClipTable) -> dict[str, float]:
 
 
 def weighted_recall(recalls: dict[str, float], clips: ClipTable) -> float:
-    """One number from `recall_by_corpus`: a corpus of `n` clips weighs `sqrt(n)`, as a handful of clips says little."""
-    weights = [np.sqrt(np.sum(clips.corpus_index == clips.corpora.index(name))) for name in recalls]
+    """One number from `recall_by_corpus`: a corpus of `n` such clips weighs `sqrt(n)`, as a handful says little."""
+    numbers = clips.corpus_index[clips.has_emotion]
+    weights = [np.sqrt(np.sum(numbers == clips.corpora.index(name))) for name in recalls]
     return float(np.average(list(recalls.values()), weights=weights))
 
 
@@ -125,7 +143,11 @@ def soft_label_loss(logits: Array, clips: ClipTable, temperature: float = 1.0, p
 
 
 def hard_label_loss(logits: Array, clips: ClipTable, temperature: float = 1.0, per_corpus: bool = True) -> float:
-    """Mean negative log-likelihood of each clip's most probable class, every corpus or every clip weighing the same."""
+    """Mean negative log-likelihood of each clip's most probable class, every corpus or every clip weighing the same.
+
+    Ties are left out.
+    """
+    logits, clips = logits[clips.has_emotion], clips.select(clips.has_emotion)
     log_probabilities = masked_log_probabilities(logits / temperature, clips.label_mask)
     return _mean_loss(-log_probabilities[np.arange(len(clips)), clips.emotion], clips, per_corpus)
 
@@ -137,7 +159,8 @@ def _mean_loss(losses: Array, clips: ClipTable, per_corpus: bool) -> float:
 
 
 def calibration_error(logits: Array, clips: ClipTable) -> float:
-    """ECE against the most probable class, over all clips."""
+    """ECE against the most probable class, over all clips that are no tie."""
+    logits, clips = logits[clips.has_emotion], clips.select(clips.has_emotion)
     probabilities = np.exp(masked_log_probabilities(logits, clips.label_mask))
     return float(expected_calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == clips.emotion))
 
@@ -153,7 +176,8 @@ def fit_temperature(logits: Array, clips: ClipTable, recipe: CalibrationRecipe |
     recipe = recipe or CalibrationRecipe()
     if recipe.weighting == "median":
         whole = recipe.model_copy(update={"weighting": "clips"})
-        corpora = [clips.corpus_index == number for number in np.unique(clips.corpus_index)]
+        usable = clips.has_emotion if recipe.target == "hard" else np.ones(len(clips), dtype=bool)
+        corpora = [clips.corpus_index == number for number in np.unique(clips.corpus_index[usable])]
         wanted = [fit_temperature(logits[members], clips.select(members), whole) for members in corpora]
         return float(np.exp(np.median(np.log(wanted))))
     loss = {"soft": soft_label_loss, "hard": hard_label_loss}[recipe.target]

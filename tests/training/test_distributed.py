@@ -136,15 +136,23 @@ def test_runs_of_two_processes_end_in_the_weights_of_one(recipe: Recipe, tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_sharded_steps_must_fall_evenly_to_the_processes(recipe: Recipe, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "environment", "num_items", "message"),
+    [(SHARDED, FSDP, 7, "a multiple of the 2 processes"), (PROGRAM, {}, 1, "too few for 2 processes")],
+    ids=["sharded", "replicated"],
+)
+def test_the_processes_must_have_enough_items_in_a_step(
+    recipe: Recipe, tmp_path: Path, program: str, environment: dict[str, str], num_items: int, message: str
+) -> None:
     raw = recipe.model_dump()
-    raw["loop"]["items_per_step"] = 7
+    raw["loop"]["items_per_step"] = num_items
     save_recipe(Recipe.model_validate(raw), tmp_path / "recipe.yaml")
-    (tmp_path / "program.py").write_text(SHARDED)
+    (tmp_path / "program.py").write_text(program)
     command = [sys.executable, *TORCHRUN, str(tmp_path / "program.py"), "train", "--config", tmp_path / "recipe.yaml"]
-    ended = subprocess.run(command, env=os.environ | FSDP, capture_output=True, text=True, timeout=200, check=False)
+    environment = os.environ | environment
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
     assert ended.returncode
-    assert "a multiple of the 2 processes" in " ".join(ended.stderr.split())
+    assert message in " ".join(ended.stderr.split())
 
 
 @pytest.mark.slow

@@ -241,6 +241,13 @@ def test_a_finished_run_is_not_overwritten(run: tuple[Path, list], tiny_base: Pa
     assert (run[0] / "adapter_model.safetensors").read_bytes() == before
 
 
+def test_a_run_goes_on_with_its_own_recipe_alone(run: tuple[Path, list], standin: Path, tiny_base: Path) -> None:
+    folder = run[0].parent
+    other = make_recipe(tiny_base, folder, source=str(standin), loop={"epochs": 7}, target={"loss": "mse"}, seed=1)
+    with pytest.raises(RecipeError, match=r"another recipe: seed is 1, was 0, target\.loss is 'mse', was 'ccc'\. "):
+        finetune(other, resume=True)
+
+
 def test_a_base_that_is_not_there_is_named(run: tuple[Path, list], tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="absent/model cannot be loaded"):
         finetune(make_recipe("absent/model", tmp_path, **again(run)))

@@ -18,7 +18,8 @@ from audio_emotion.training.data import ClipTable
 from audio_emotion.training.finetune import finetune
 from audio_emotion.training.finetune_recipe import FinetuneRecipe
 from audio_emotion.training.intensity_losses import get_intensity_loss
-from audio_emotion.training.targets import measure_intensities
+from audio_emotion.training.metrics import Spearman
+from audio_emotion.training.targets import assess_intensities, measure_intensities
 from benchmarks.hume_corpus import RATE
 
 
@@ -196,24 +197,30 @@ def test_unknown_targets_never_move_a_score() -> None:
         assert gradient[:, 1].abs().sum() == 0
 
 
+def with_intensities(labels: np.ndarray, known: np.ndarray) -> ClipTable:
+    """Four clips a speaker, without sound."""
+    count = len(labels)
+    return ClipTable(
+        corpora=("c",),
+        corpus_index=np.zeros(count, dtype=np.int64),
+        row_index=np.arange(count),
+        row_group=np.full(count, -1),
+        speakers=tuple(f"s{number // 4}" for number in range(count)),
+        label_names=("a", "b"),
+        labels=labels,
+        label_mask=known,
+        duration_s=np.ones(count),
+        languages=("en",) * count,
+        _datasets=(None,),
+        _decoded=None,  # the labels alone are read
+    )
+
+
 def test_measured_correlations_are_scipys_over_the_known_clips() -> None:
     rng = np.random.default_rng(0)
     logits, labels = rng.standard_normal((40, 2)), rng.random((40, 2)).astype(np.float32)
     known = rng.random((40, 2)) > 0.3
-    clips = ClipTable(
-        corpora=("c",),
-        corpus_index=np.zeros(40, dtype=np.int64),
-        row_index=np.arange(40),
-        row_group=np.full(40, -1),
-        speakers=tuple(f"s{number // 4}" for number in range(40)),
-        label_names=("a", "b"),
-        labels=labels,
-        label_mask=known,
-        duration_s=np.ones(40),
-        languages=("en",) * 40,
-        _datasets=(None,),
-        _decoded=None,  # the labels alone are read
-    )
+    clips = with_intensities(labels, known)
     measured = measure_intensities(logits, clips, num_resamples=50)
     assert measured["unit"] == "speaker"
     for number, name in enumerate(clips.label_names):
@@ -227,3 +234,23 @@ def test_measured_correlations_are_scipys_over_the_known_clips() -> None:
         )
         low, high = measured["ccc"][name]["interval"]
         assert low <= measured["ccc"][name]["value"] <= high
+
+
+def test_the_mean_of_a_resample_is_over_the_targets_that_vary_in_it() -> None:
+    """As in the metric: `b` varies for one speaker of three, and is constant in a resample without that one."""
+    rng = np.random.default_rng(0)
+    labels = rng.random((12, 2)).astype(np.float32)
+    labels[4:, 1] = 0
+    scores = np.clip(labels + 0.05 * rng.random((12, 2)), 0.001, 0.999)
+    clips = with_intensities(labels, np.ones((12, 2), dtype=bool))
+    mean = measure_intensities(np.log(scores / (1 - scores)), clips)["spearman"]["mean"]
+    metric = Spearman().compute(predictions=scores.tolist(), references=labels.tolist(), speakers=list(clips.speakers))
+    assert mean["value"] == pytest.approx(metric["spearman"])
+    assert mean["interval"] == pytest.approx(metric["spearman_interval"])
+
+
+def test_targets_that_never_vary_leave_a_score_to_choose_by() -> None:
+    clips = with_intensities(np.full((8, 2), 0.5, dtype=np.float32), np.ones((8, 2), dtype=bool))
+    logits = np.random.default_rng(0).standard_normal((8, 2))
+    assert assess_intensities("spearman", logits, clips).score == 0
+    assert np.isnan(measure_intensities(logits, clips, num_resamples=5)["spearman"]["mean"]["value"])

@@ -75,6 +75,18 @@ def test_killed_at_random_moments_and_resumed(source: Path, tiny_base: Path, tmp
         assert torch.equal(tensor, killed[name]), name
 
 
+def test_three_processes_prepare_the_corpus_once(source: Path, tiny_base: Path, tmp_path: Path) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text(COMMAND)
+    recipe = write_recipe(tiny_base, source, tmp_path / "run", epochs=1)
+    launcher = (*TORCHRUN[:-1], "3", str(worker))
+    command = [sys.executable, *launcher, "finetune", "--config", str(recipe)]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=800, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr.count("4 bad rows and files") == 1
+    assert (tmp_path / "run" / "final" / "adapter_model.safetensors").exists()
+
+
 def test_two_processes_write_the_adapter_of_one(source: Path, tiny_base: Path, tmp_path: Path) -> None:
     """The corpus is read once, every step is shared, and the first process alone writes."""
     base = EmotionWhisperForAudioClassification.from_pretrained(tiny_base)

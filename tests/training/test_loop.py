@@ -1,6 +1,7 @@
 """The loop: it learns, resumes bit for bit, sees the same items on any number of processes, and fails clearly."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAud
 from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, RecipeError
 from audio_emotion.training import loop as loop_module
 from audio_emotion.training.checkpoints import Progress, list_checkpoints, load_checkpoint, save_checkpoint
-from audio_emotion.training.processes import run_folder
-from audio_emotion.training.recipe import Recipe
+from audio_emotion.training.recipe import Recipe, load_recipe, save_recipe
+from audio_emotion.training.run_folder import run_folder
 from audio_emotion.training.train import train
 
 
@@ -22,6 +23,17 @@ def elsewhere(recipe: Recipe, folder: Path, **sections: dict) -> Recipe:
     for section, values in sections.items():
         raw[section] |= values
     return Recipe.model_validate(raw)
+
+
+def interrupted_at(total_steps: int) -> Callable[..., dict[str, float]]:
+    take_step = loop_module.TrainingLoop.take_step
+
+    def until_then(self, step, batches):
+        if self.progress.total_steps == total_steps:
+            raise KeyboardInterrupt
+        return take_step(self, step, batches)
+
+    return until_then
 
 
 def test_a_run_learns_and_writes_a_whole_model_folder(recipe: Recipe, tmp_path: Path) -> None:
@@ -63,29 +75,89 @@ def test_worker_processes_change_nothing(recipe: Recipe, tmp_path: Path) -> None
     assert all(torch.equal(weights, helped[name]) for name, weights in alone.items())
 
 
+@pytest.mark.parametrize("sections", [{"loop": {"items_per_step": 3}}, {"sampling": {"items_per_epoch": 3}}])
+def test_a_step_with_fewer_items_than_processes_is_refused(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sections: dict
+) -> None:
+    monkeypatch.setattr(loop_module.Accelerator, "num_processes", 4)
+    with pytest.raises(RecipeError, match=r"a step has 3 items .* too few for 4 processes"):
+        train(elsewhere(recipe, tmp_path / "run", **sections))
+    assert not (tmp_path / "run").exists()
+
+
 def test_two_runs_in_one_folder(recipe: Recipe, tmp_path: Path) -> None:
     with run_folder(tmp_path / "run"), pytest.raises(RecipeError, match=r"another run writes to .*run: wait for it"):
         train(elsewhere(recipe, tmp_path / "run"))
 
 
-def test_a_resumed_run_ends_in_the_same_weights(
+def test_a_finished_run_is_not_overwritten(recipe: Recipe, tmp_path: Path) -> None:
+    short = elsewhere(recipe, tmp_path, loop={"epochs": 1, "checkpoint_every": 100})
+    weights = train(short) / "model.safetensors"
+    before = weights.read_bytes()
+    with pytest.raises(RecipeError, match=r"holds a run.*--resume.*another output_dir"):
+        train(elsewhere(short, tmp_path, optimizer={"learning_rate": 5e-3}))
+    assert weights.read_bytes() == before
+
+
+def test_a_run_goes_on_with_its_own_recipe_alone(recipe: Recipe, tmp_path: Path) -> None:
+    """What a checkpoint is made of must stay; length and bookkeeping may change."""
+    short = elsewhere(recipe, tmp_path, loop={"epochs": 1})
+    final = train(short)
+    changed = {"optimizer": {"head_learning_rate": 2e-6}, "sampling": {"items_per_epoch": 16}}
+    with pytest.raises(RecipeError) as raised:
+        train(elsewhere(short, tmp_path, **changed), resume=True)
+    assert "optimizer.head_learning_rate is 2e-06, was 0.01" in str(raised.value)
+    assert "sampling.items_per_epoch is 16, was 48" in str(raised.value)
+    assert "loop" not in str(raised.value)
+    assert load_recipe(final.parent / "recipe.yaml") == short
+    bookkeeping = {"epochs": 2, "patience": 9, "validate_every": 5, "checkpoint_every": 3, "frames_per_batch": 500}
+    longer = elsewhere(short, tmp_path, loop=bookkeeping)
+    assert load_recipe(train(longer, resume=True) / "recipe.yaml") == longer
+
+
+def validated_steps(run: Path) -> list[int]:
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [line["step"] for line in lines if "validation_uar" in line]
+
+
+def test_the_last_step_is_validated_too(recipe: Recipe, tmp_path: Path) -> None:
+    twelve = elsewhere(recipe, tmp_path, loop={"validate_every": 5, "checkpoint_every": 12})
+    train(twelve)
+    assert validated_steps(tmp_path) == [5, 10, 12]
+    train(twelve, resume=True)
+    assert validated_steps(tmp_path) == [5, 10, 12], "nothing is left to do"
+    train(elsewhere(twelve, tmp_path, loop={"epochs": 3}), resume=True)
+    assert validated_steps(tmp_path) == [5, 10, 12, 15, 18]
+
+
+def test_a_run_that_is_cut_short_is_validated_where_it_stands(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    long = elsewhere(recipe, tmp_path, loop={"epochs": 3, "validate_every": 5, "checkpoint_every": 7})
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop_module.TrainingLoop, "take_step", interrupted_at(8))
+        train(long)
+    train(elsewhere(long, tmp_path, loop={"epochs": 1}), resume=True)
+    assert validated_steps(tmp_path) == [5, 7]
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_run_that_never_took_a_step_leaves_the_folder_free(recipe: Recipe, tmp_path: Path, resume: bool) -> None:
+    save_recipe(recipe, tmp_path / "recipe.yaml")
+    other = elsewhere(recipe, tmp_path, loop={"epochs": 1}, optimizer={"learning_rate": 2e-3})
+    assert load_recipe(train(other, resume) / "recipe.yaml") == other
+
+
+@pytest.mark.parametrize("validate_every", [4, 7])
+def test_a_resumed_run_ends_in_the_same_weights(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validate_every: int
+) -> None:
+    recipe = elsewhere(recipe, tmp_path, loop={"validate_every": validate_every})
     whole = train(elsewhere(recipe, tmp_path / "whole"))
     cut = elsewhere(recipe, tmp_path / "cut")
 
-    class PowerCut(BaseException):
-        pass
-
-    take_step = loop_module.TrainingLoop.take_step
-
-    def until_step_five(self, step, batches):
-        if self.progress.total_steps == 5:
-            raise PowerCut
-        return take_step(self, step, batches)
-
-    with monkeypatch.context() as patch, pytest.raises(PowerCut):
-        patch.setattr(loop_module.TrainingLoop, "take_step", until_step_five)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop_module.TrainingLoop, "take_step", interrupted_at(5))
         train(cut)
     with pytest.raises(RecipeError, match="--resume"):
         train(cut)

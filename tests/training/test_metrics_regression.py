@@ -47,6 +47,11 @@ def test_constants_are_undefined_and_a_collapsed_prediction_cannot_raise_the_mea
     assert np.isnan(mean_over_targets(spearman(references[:, :1], predictions[:, :1]), references[:, :1]))
 
 
+def test_a_target_varies_where_it_is_known() -> None:
+    references, known = np.array([[0.1, 0.2], [0.9, 0.8]]), np.array([[True, True], [False, True]])
+    assert mean_over_targets(np.array([np.nan, 0.5]), references, known) == 0.5
+
+
 @pytest.mark.parametrize(
     ("references", "predictions", "message"),
     [

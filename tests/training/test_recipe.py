@@ -6,7 +6,7 @@ import pytest
 
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.finetune_recipe import FinetuneRecipe
-from audio_emotion.training.recipe import Recipe, load_recipe, read_recipe, save_recipe
+from audio_emotion.training.recipe import Recipe, RunRecipe, load_recipe, read_recipe, save_recipe
 
 BASE = Path(__file__).parents[2] / "training" / "recipes" / "base.yaml"
 VALID = "name: a\noutput_dir: b\nmodel: {encoder: c}\ndata: [{path: d, name: e}]\n"
@@ -43,7 +43,6 @@ def test_a_recipe_survives_being_saved(tmp_path: Path) -> None:
         (VALID + "optimizer: {learning_rate: .nan}\n", "optimizer.learning_rate"),
         (VALID + "objective: {pooled: 0, frame: 0}\n", "nothing would be learned"),
         (VALID.replace("[{path: d, name: e}]", "[]"), "at least one corpus"),
-        (VALID.replace("[{path: d, name: e}]", "[{path: d, name: e}, {path: d, name: e}]"), "twice"),
         (VALID.replace("model: {encoder: c}\n", ""), "model"),
     ],
 )
@@ -53,6 +52,16 @@ def test_a_wrong_recipe_is_refused_with_file_and_key(tmp_path: Path, text: str, 
     with pytest.raises(RecipeError, match=hint) as raised:
         load_recipe(path)
     assert "wrong.yaml" in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", [Recipe, FinetuneRecipe])
+@pytest.mark.parametrize("other", ["d", "f"])
+def test_a_name_is_one_corpus(tmp_path: Path, kind: type[RunRecipe], other: str) -> None:
+    """Validation tells corpora, and training speakers, by the corpus's name."""
+    head = "name: a\noutput_dir: b\n" + ("model: {encoder: c}\n" if kind is Recipe else "")
+    (tmp_path / "wrong.yaml").write_text(f"{head}data: [{{path: d, name: e}}, {{path: {other}, name: e}}]\n")
+    with pytest.raises(RecipeError, match=rf"corpus e is listed twice, in d and in {other}: .*name:.*corpus\.yaml"):
+        read_recipe(kind, tmp_path / "wrong.yaml")
 
 
 def test_a_missing_file_and_a_broken_override_are_named(tmp_path: Path) -> None:

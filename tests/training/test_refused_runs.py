@@ -25,9 +25,9 @@ save_checkpoint(folder, Progress(total_steps=2), {"w": torch.ones(100_000)}, {"o
 """
 
 
-def changed_corpus(prepared: Path, folder: Path, name: str, change: object) -> str:
+def changed_corpus(prepared: Path, folder: Path, name: str, change: object, split: str = "train") -> str:
     shutil.copytree(prepared, folder)
-    path = folder / name / "train-00000-of-00001.parquet"
+    path = folder / name / f"{split}-00000-of-00001.parquet"
     rows = [change(row) for row in load_dataset("parquet", data_files=str(path), split="train").to_list()]
     rows = [row for row in rows if row is not None]
     columns = {name: [row[name] for row in rows] for name in corpus_features()}
@@ -77,6 +77,18 @@ def test_a_model_that_cannot_be_made_is_refused(model: dict, message: str, recip
     section = recipe.model.model_copy(update=model)
     with pytest.raises(RecipeError, match=rf"(?s)no model can be made.*{message}.*--set model\.encoder="):
         train(recipe.model_copy(update={"model": section}))
+
+
+def test_validation_clips_that_are_all_ties_are_refused(recipe: Recipe, prepared: Path, tmp_path: Path) -> None:
+    tie = [0.5 * (emotion in ("anger", "neutral")) for emotion in EMOTIONS]
+    folder = changed_corpus(
+        prepared, tmp_path / "changed", "beta", lambda row: row | {"distribution": tie}, "validation"
+    )
+    only_beta = recipe.model_copy(update={"data": recipe.data[1:]})
+    with pytest.raises(RecipeError, match="no validation clip of beta has one most probable class"):
+        train(trained_on(only_beta, folder))
+    assert not Path(recipe.output_dir).exists()
+    train(trained_on(recipe, folder))
 
 
 @pytest.mark.parametrize("limit", [100_000, 500_000], ids=["in the weights", "in the optimiser"])

@@ -1,11 +1,14 @@
 """Rendered items: every frame has the target of the clip that sounds there."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
+from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
+from audio_emotion.training.batches import TrainingBatches
 from audio_emotion.training.data import ClipTable, load_clips
 from audio_emotion.training.recipe import AugmentationRecipe, Recipe, ShiftRecipe
 from audio_emotion.training.sampling import Item
@@ -73,3 +76,24 @@ def test_a_joined_label_is_the_mean_of_its_frames_and_its_mask_what_all_can_expr
 def test_a_long_item_is_cut_at_the_window(clips: ClipTable) -> None:
     members = tuple(int(index) for index in np.tile(of_emotions(clips, 5, 7, 0, 1), 16))
     assert len(rendered(clips, members).views[0]) == EmotionWhisperConfig().window_samples
+
+
+SHORTEST = np.random.default_rng(0).uniform(-0.1, 0.1, 400).astype(np.float32)
+CLICK = np.pad(SHORTEST[:160], (8000, 7840))
+
+
+@pytest.mark.parametrize("waveform", [SHORTEST, CLICK], ids=["25 ms", "a click in silence"])
+@pytest.mark.parametrize("members", [(0,), (0, 1)])
+def test_an_item_is_never_shorter_than_the_extractor_takes(
+    recipe: Recipe, clips: ClipTable, monkeypatch: pytest.MonkeyPatch, waveform: np.ndarray, members: tuple[int, ...]
+) -> None:
+    short = replace(clips, duration_s=np.full(len(clips), len(waveform) / 16_000))
+    monkeypatch.setattr(ClipTable, "waveform", lambda *_: waveform)
+    items = [(Item(members, (0, 0, seed)),) for seed in range(20)]
+    batches = TrainingBatches(items, short, recipe, EmotionWhisperConfig(), EmotionWhisperFeatureExtractor())
+    for batch in (batches[number] for number in range(len(items))):
+        num_frames = -(-int(batch["attention_mask"].sum()) // 2)
+        sums = batch["frame_labels"][0].sum(dim=1)
+        assert len(sums) == num_frames
+        assert sums.any() and set(sums.round(decimals=4).tolist()) <= {0, 1}
+        assert batch["labels"].sum() == pytest.approx(1, abs=1e-5)

@@ -85,17 +85,18 @@ def concordance(references: npt.ArrayLike, predictions: npt.ArrayLike) -> FloatA
     return np.where(varies, 2 * covariance / np.where(varies, spread, 1.0), np.nan)
 
 
-def mean_over_targets(values: FloatArray, references: npt.ArrayLike) -> float:
+def mean_over_targets(values: FloatArray, references: npt.ArrayLike, known: npt.ArrayLike = True) -> float:
     """The mean of per-target values under the module's rule for constants.
 
     Args:
         values (`(num_targets,)`): What `spearman`, `pearson` or `concordance` gave for `references`.
         references (`(num_clips, num_targets)`): What the listeners said.
+        known (`(num_clips, num_targets)`): Which of the references there are; all by default.
 
     Returns:
         The mean over the targets that vary, a constant prediction counted as 0; nan if no target varies.
     """
-    varies = _varies(np.asarray(references, dtype=np.float64))
+    varies = _varies(np.asarray(references, dtype=np.float64), known)
     return float(np.nan_to_num(values[varies]).mean()) if varies.any() else float("nan")
 
 
@@ -113,8 +114,10 @@ def _pair(references: npt.ArrayLike, predictions: npt.ArrayLike) -> tuple[FloatA
     return target, predicted
 
 
-def _varies(values: FloatArray) -> npt.NDArray[np.bool_]:
-    return np.asarray(np.ptp(values, axis=0) > 0)  # exact, where a variance leaves rounding behind
+def _varies(values: FloatArray, known: npt.ArrayLike = True) -> npt.NDArray[np.bool_]:
+    highest = np.where(known, values, -np.inf).max(axis=0)
+    lowest = np.where(known, values, np.inf).min(axis=0)
+    return np.asarray(highest > lowest)  # exact, where a variance leaves rounding behind
 
 
 def _correlation(target: FloatArray, predicted: FloatArray) -> FloatArray:
