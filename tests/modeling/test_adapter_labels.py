@@ -17,6 +17,9 @@ EIGHT = list("abcdefgh")
 SOUND = torch.linspace(-1, 1, 80 * 60).reshape(1, 80, 60)
 ModelMaker = Callable[..., EmotionWhisperForAudioClassification]
 
+# PEFT says that there will be several adapters, and which one answers next.
+pytestmark = pytest.mark.filterwarnings("ignore:Already found a `peft_config`", "ignore:Adapter eight was active")
+
 
 def labels_of(model: EmotionWhisperForAudioClassification) -> list[str]:
     return list(model.config.id2label.values())
