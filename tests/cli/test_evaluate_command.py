@@ -54,7 +54,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, speech: Any) -> Path:
 
 
 def test_the_command_measures_and_writes(
-    prepared: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    prepared: Path,
+    tiny_model_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["/somewhere/audio-emotion", "evaluate", "--data", "prepared"])
     out, plots = tmp_path / "results" / "little.json", tmp_path / "plots"
@@ -63,6 +67,7 @@ def test_the_command_measures_and_writes(
     answer = CliRunner().invoke(app, [*arguments, *options])
     assert answer.exit_code == 0, answer.output
     assert "little" in answer.stdout
+    assert "too_short" not in caplog.text
     results = json.loads(out.read_text())
     assert results["settings"] == {"batch_size": 16, "prior": "uniform", "resamples": 20, "seed": 0, "split": "test"}
     assert results["corpora"]["little"]["class_sets"]["all"]["num_clips"] == 9

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import gc
 import json
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -150,7 +149,7 @@ def analyze(
     from audio_emotion.cli.outputs import plan_outputs
     from audio_emotion.cli.record_file import RecordFile
     from audio_emotion.cli.recordings import find_recordings
-    from audio_emotion.cli.terminal import Terminal
+    from audio_emotion.cli.terminal import Terminal, without_warnings
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 
     messages = Terminal(stderr=True)
@@ -188,7 +187,7 @@ def analyze(
         if waiting:
             pipe = _load(model, options, messages, quiet)
             records.start(options["labels"] or list((pipe.model.config.id2label or {}).values()))
-            with _without_warnings() if quiet else nullcontext():
+            with without_warnings() if quiet else nullcontext():
                 num_failed += job.run(pipe, waiting, batch_size, quiet, report)
             records.finish()
     except AudioEmotionError as error:
@@ -241,18 +240,6 @@ def _load(model: str | None, options: dict[str, Any], messages: Console, quiet: 
         if quiet:
             transformers_logging.set_verbosity_error()
         return AudioEmotionPipeline.from_pretrained(bundled_checkpoint() if model is None else model, **options)
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Nothing is said of recordings that are worth less trust; the results say it."""
-    logger = logging.getLogger("audio_emotion")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 @contextmanager

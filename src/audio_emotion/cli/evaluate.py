@@ -69,7 +69,7 @@ def evaluate(
 
     from rich.markup import escape
 
-    from audio_emotion.cli.terminal import Terminal
+    from audio_emotion.cli.terminal import Terminal, without_warnings
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.training.evaluation_plots import plot_results
     from audio_emotion.training.evaluation_run import read_results, write_results
@@ -83,7 +83,8 @@ def evaluate(
         "split": split.value,
     }
     try:
-        results = _measure(model, data, corpus or [], settings, console)
+        with without_warnings():  # what speaks against a clip's scores is no news where its label is known
+            results = _measure(model, data, corpus or [], settings, console)
     except AudioEmotionError as error:
         console.print(f"[red]error:[/red] {escape(str(error))}")
         raise typer.Exit(1) from error
@@ -158,7 +159,6 @@ def _measure(
 
     disable_datasets_bars()
     logging.disable_progress_bar()
-    logging.set_verbosity_error()  # what speaks against a clip's scores is no news where its label is known
     pipe = AudioEmotionPipeline.from_pretrained(model or bundled_checkpoint())
     if settings["prior"] == "uniform" and pipe.model.config.class_prior is None:
         raise AudioEmotionError("this model's config has no class_prior to divide out: leave --prior train")
