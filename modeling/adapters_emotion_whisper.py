@@ -11,6 +11,7 @@ from typing import Any
 from transformers import PreTrainedModel
 from transformers.utils import cached_file
 
+from .logging_emotion_whisper import without_warnings
 from .onnx_emotion_whisper import hub_options
 
 LABEL_CONFIG_NAME = "label_config.json"
@@ -63,7 +64,8 @@ class AdapterLabelsMixin(PreTrainedModel):
         base = self._configs_by_adapter()[None]
         fields = {name: value for name, value in base.to_dict().items() if name not in ("label2id", "problem_type")}
         config = type(base).from_dict({**fields, **labels})
-        with _labels_for_new_copies(self.head, config.num_labels), _without_warnings("transformers.integrations.peft"):
+        # transformers reports as lost what PEFT loads right afterwards
+        with _labels_for_new_copies(self.head, config.num_labels), without_warnings("transformers.integrations.peft"):
             report: Any = super().load_adapter(peft_model_id, adapter_name, *args, **kwargs)
         adapter_name = adapter_name or "default"
         report.missing_keys = {key for key in report.missing_keys if f".{adapter_name}" in key}
@@ -103,7 +105,11 @@ class AdapterLabelsMixin(PreTrainedModel):
         self._follow(self.active_adapters()[0])
 
     def delete_adapter(self, adapter_names: list[str] | str) -> None:
-        """Deletes adapters; where the active one goes, PEFT takes the next, or else the base model answers."""
+        """Deletes adapters; where the active one goes, PEFT takes the next, or else the base model answers.
+
+        Raises:
+            ValueError: There is no adapter of such a name.
+        """
         super().delete_adapter(adapter_names)
         names = [adapter_names] if isinstance(adapter_names, str) else adapter_names
         deleted = [self._configs_by_adapter().pop(name, None) for name in names]
@@ -210,18 +216,6 @@ def _download_options(options: dict[str, Any]) -> dict[str, Any]:
     told = {**getattr(options.get("load_config"), "download_kwargs", {}), **(options.get("adapter_kwargs") or {})}
     told.update(options)
     return hub_options(told)
-
-
-@contextmanager
-def _without_warnings(name: str) -> Iterator[None]:
-    """Within this, a logger is quiet: transformers reports as lost what PEFT loads right afterwards."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 @contextmanager

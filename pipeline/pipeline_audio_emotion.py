@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
@@ -23,12 +22,11 @@ from transformers.utils import logging
 from .activity_audio_emotion import check_threshold
 from .answers_audio_emotion import NO_SPEECH_WARNING, Answerer, shape_answer, with_speech
 from .batching_audio_emotion import BUCKET_BATCHES, RecordingScorer
-from .decoding_audio_emotion import describe_source
 from .errors_audio_emotion import AudioEmotionError
 from .loading_audio_emotion import MODEL_TYPE, check_model_folder, check_parts, cpu_only, in_backend
 from .scores_audio_emotion import ScoredRecording, make_score_rule, prior_logits
 from .segments_audio_emotion import NO_SPEECH, Smoothing, check_window
-from .speakers_audio_emotion import RttmTurns, Turns, check_all_segments
+from .speakers_audio_emotion import RttmTurns, Turns, check_all_segments, turns_per_recording
 from .timeline_audio_emotion import EmotionTimeline
 from .windows_audio_emotion import WindowPlan
 
@@ -226,7 +224,7 @@ class AudioEmotionPipeline(ChunkPipeline):
         """Answers in the order of the inputs. Batches of windows are ours to make, so `num_workers` has no use."""
         options = dict(postprocess_params)
         make_score_rule(self.model.config, options.get("labels"), options.get("prior", "train"))
-        segments = _per_recording(options.pop("segments", None), inputs)
+        segments = turns_per_recording(options.pop("segments", None), inputs)
         _check_batch_size(batch_size)
         # A list may be read ahead to sort by length; a stream only as far as one batch needs.
         look_ahead = batch_size if batch_size == 1 or not isinstance(inputs, list) else batch_size * BUCKET_BATCHES
@@ -367,23 +365,6 @@ def _is_count(value: Any) -> bool:
 def _check_batch_size(batch_size: Any) -> None:
     if not _is_count(batch_size):
         raise AudioEmotionError(f"batch_size is {batch_size!r}; give a whole number of at least 1.")
-
-
-def _per_recording(segments: list[Turns | RttmTurns] | None, inputs: Any) -> Iterable[Turns | RttmTurns | None]:
-    """The turns of each input; of a stream, whose names are not known yet, the whole RTTM file each time."""
-    if segments is None:
-        return itertools.repeat(None)
-    one_file = segments[0] if len(segments) == 1 and isinstance(segments[0], RttmTurns) else None
-    if one_file is not None and isinstance(inputs, list):
-        return [one_file.of(describe_source(source), is_alone=len(inputs) == 1) for source in inputs]
-    if one_file is not None:
-        return itertools.repeat(one_file)
-    if not isinstance(inputs, list) or len(inputs) != len(segments):
-        raise AudioEmotionError("segments belong to recordings: give one list of segments per recording of a list.")
-    return [
-        turns.of(describe_source(source), is_alone=True) if isinstance(turns, RttmTurns) else turns
-        for turns, source in zip(segments, inputs, strict=True)
-    ]
 
 
 def _each(inputs: Any) -> Iterable[Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from .decoding_audio_emotion import describe_source
 from .errors_audio_emotion import AudioEmotionError, printable
 from .export_audio_emotion import rttm_id
 
@@ -94,6 +96,34 @@ def check_all_segments(segments: Any) -> list[Turns | RttmTurns]:
     if listed and all(isinstance(item, (list, tuple)) or _is_diarization(item) for item in segments):
         return [check_segments(turns) for turns in segments]
     return [check_segments(segments)]
+
+
+def turns_per_recording(segments: list[Turns | RttmTurns] | None, inputs: Any) -> Iterable[Turns | RttmTurns | None]:
+    """The turns of each input; of a stream, whose names are not known yet, the whole RTTM file each time.
+
+    Args:
+        segments: What `check_all_segments` made of the caller's.
+        inputs: A list of recordings, or a stream of them.
+
+    Returns:
+        As many as there are inputs, or without end; None where no turns are given.
+
+    Raises:
+        AudioEmotionError: If there are more or fewer than recordings, or an RTTM file does not name one of them.
+    """
+    if segments is None:
+        return itertools.repeat(None)
+    one_file = segments[0] if len(segments) == 1 and isinstance(segments[0], RttmTurns) else None
+    if one_file is not None and isinstance(inputs, list):
+        return [one_file.of(describe_source(source), is_alone=len(inputs) == 1) for source in inputs]
+    if one_file is not None:
+        return itertools.repeat(one_file)
+    if not isinstance(inputs, list) or len(inputs) != len(segments):
+        raise AudioEmotionError("segments belong to recordings: give one list of segments per recording of a list.")
+    return [
+        turns.of(describe_source(source), is_alone=True) if isinstance(turns, RttmTurns) else turns
+        for turns, source in zip(segments, inputs, strict=True)
+    ]
 
 
 def check_segments(segments: Any) -> Turns | RttmTurns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
@@ -15,6 +16,7 @@ from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, eager_mask
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from audio_emotion.modeling.feature_extraction_emotion_whisper import EmotionWhisperFeatureExtractor
+from audio_emotion.modeling.logging_emotion_whisper import without_warnings
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
 
 OUTPUTS = ("logits", "frame_logits", "frame_log_weights", "embeddings", "frame_vectors")
@@ -142,15 +144,6 @@ def _graph_attention(model: EmotionWhisperForAudioClassification) -> Iterator[No
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without the exporter's notes on packages that are not there."""
-    import logging
-    import warnings
-
-    logger = logging.getLogger("torch.onnx")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(before)
+    with without_warnings("torch.onnx"), warnings.catch_warnings(), redirect_stdout(StringIO()):
+        warnings.simplefilter("ignore")
+        yield

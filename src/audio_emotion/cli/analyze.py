@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum
 from pathlib import Path
 from types import SimpleNamespace
@@ -149,7 +149,7 @@ def analyze(
     from audio_emotion.cli.outputs import plan_outputs
     from audio_emotion.cli.record_file import RecordFile
     from audio_emotion.cli.recordings import find_recordings
-    from audio_emotion.cli.terminal import Terminal, without_warnings
+    from audio_emotion.cli.terminal import Terminal
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
 
     messages = Terminal(stderr=True)
@@ -187,7 +187,7 @@ def analyze(
         if waiting:
             pipe = _load(model, options, messages, quiet)
             records.start(options["labels"] or list((pipe.model.config.id2label or {}).values()))
-            with without_warnings() if quiet else nullcontext():
+            with _without_warnings() if quiet else nullcontext():
                 num_failed += job.run(pipe, waiting, batch_size, quiet, report)
             records.finish()
     except AudioEmotionError as error:
@@ -240,6 +240,13 @@ def _load(model: str | None, options: dict[str, Any], messages: Console, quiet: 
         if quiet:
             transformers_logging.set_verbosity_error()
         return AudioEmotionPipeline.from_pretrained(bundled_checkpoint() if model is None else model, **options)
+
+
+def _without_warnings() -> AbstractContextManager[None]:
+    """Nothing is said of recordings whose scores deserve less trust."""
+    from audio_emotion.modeling.logging_emotion_whisper import without_warnings
+
+    return without_warnings("audio_emotion")
 
 
 @contextmanager

@@ -69,7 +69,8 @@ def evaluate(
 
     from rich.markup import escape
 
-    from audio_emotion.cli.terminal import Terminal, without_warnings
+    from audio_emotion.cli.terminal import Terminal
+    from audio_emotion.modeling.logging_emotion_whisper import without_warnings
     from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError
     from audio_emotion.training.evaluation_plots import plot_results
     from audio_emotion.training.evaluation_run import read_results, write_results
@@ -83,7 +84,7 @@ def evaluate(
         "split": split.value,
     }
     try:
-        with without_warnings():  # what speaks against a clip's scores is no news where its label is known
+        with without_warnings("audio_emotion"):  # no news where the label is known
             results = _measure(model, data, corpus or [], settings, console)
     except AudioEmotionError as error:
         console.print(f"[red]error:[/red] {escape(str(error))}")

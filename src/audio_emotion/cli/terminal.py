@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -23,15 +21,3 @@ class Terminal(Console):
         """Segments whose texts are printable; Rich's own control codes stay."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(printable(segment.text), segment.style)
-
-
-@contextmanager
-def without_warnings() -> Iterator[None]:
-    """Within this, nothing is said of recordings whose scores deserve less trust."""
-    logger = logging.getLogger("audio_emotion")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
