@@ -8,13 +8,15 @@ from filelock import FileLock
 
 from audio_emotion.dataset_scripts.manifest import MANIFEST_NAME, Manifest, Summary, write_atomically
 from audio_emotion.dataset_scripts.schema import EMOTIONS, corpus_features
+from audio_emotion.pipeline.errors_audio_emotion import CorpusError
 
 CARD_NAME = "README.md"
 
+_WRITER = "Prepared with `audio-emotion corpora prepare`"
 _INTRODUCTION = """\
 # Speech emotion corpora in one schema
 
-Prepared with `audio-emotion corpora prepare`: every clip is 16 kHz mono FLAC inside Parquet, every label a probability
+{writer}: every clip is 16 kHz mono FLAC inside Parquet, every label a probability
 vector over 8 emotions.
 
 ```python
@@ -37,6 +39,20 @@ No speaker is in two splits, except where a corpus's section says so; an unknown
 """
 
 
+def check_card(out: Path) -> None:
+    """Make sure that `OUT/README.md` may be written.
+
+    Raises:
+        CorpusError: If there is one that `prepare` did not write.
+    """
+    card = out / CARD_NAME
+    if card.exists() and _WRITER not in card.read_text(encoding="utf-8", errors="replace"):
+        raise CorpusError(
+            f"{card} was not written by `corpora prepare` and would be overwritten: choose another --out, a folder "
+            "that holds nothing but prepared corpora"
+        )
+
+
 def write_card(out: Path) -> None:
     """Write `OUT/README.md` from the manifests of the complete corpora in `out`."""
     with FileLock(out / ".card.lock"):
@@ -54,6 +70,7 @@ def render_card(manifests: list[Manifest], path: str = "path/to/this/folder") ->
     """
     first = manifests[0]
     introduction = _INTRODUCTION.format(
+        writer=_WRITER,
         path=path,
         config=first.info.name,
         split=next(split for split, _ in first.splits()),

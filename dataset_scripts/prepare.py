@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from audio_emotion.dataset_scripts.card import write_card
+from audio_emotion.dataset_scripts.card import check_card, write_card
 from audio_emotion.dataset_scripts.corpus import Clip, CorpusInfo, Finding, Report
 from audio_emotion.dataset_scripts.encoding import BadAudio, EncodedClip, encode_clip
 from audio_emotion.dataset_scripts.manifest import Manifest, Summary, write_atomically, written_beside
@@ -93,7 +93,8 @@ def prepare(
 
     Raises:
         CorpusError: If the source is not this corpus, a label file is broken, the folder holds another corpus of the
-            same name, another process writes there, or the disk is full; complete shards are kept.
+            same name or a README.md of something else, another process writes there, or the disk is full; complete
+            shards are kept.
 
     Example:
         `prepare("ravdess", "corpora/ravdess", "prepared")`, then
@@ -103,6 +104,7 @@ def prepare(
     plan = _survey(reader)
     folder = Path(out) / reader.info.name
     try:
+        check_card(Path(out))
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / LOCK_NAME, timeout=0):
             prepared = _write_corpus(reader, plan, folder, num_proc, progress or _no_progress)

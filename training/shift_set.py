@@ -170,7 +170,7 @@ def _listed(card: Path) -> dict[str, dict[str, str]]:
     """
     if not card.exists():
         return {}
-    text = card.read_text(encoding="utf-8")
+    text = card.read_text(encoding="utf-8", errors="replace")
     if not text.endswith(_NOTE):
         raise CorpusError(
             f"{card} was not written by `corpora shifts` and would be overwritten: "

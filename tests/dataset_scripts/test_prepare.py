@@ -254,6 +254,14 @@ def test_a_wrong_folder_writes_nothing(tess, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_the_card_of_something_else_is_kept(tess: Path, tmp_path: Path) -> None:
+    card = tmp_path / "README.md"
+    card.write_bytes(b"# My project, caf\xe9\n")
+    with pytest.raises(CorpusError, match=r"README.md was not written by `corpora prepare`.*another --out"):
+        prepare("tess", tess, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"] and b"# My project" in card.read_bytes()
+
+
 def test_progress_counts_every_clip_once(tess, tmp_path):
     seen: list[tuple[int, int]] = []
     prepare("tess", tess, tmp_path / "out", progress=lambda done, total: seen.append((done, total)))
