@@ -29,7 +29,8 @@ EXTRAS = {name: {normalized(line) for line in lines} for name, lines in PROJECT[
 
 def imported_distributions(folders: tuple[str, ...]) -> dict[str, set[str]]:
     """Distribution -> the files that import it, of all third-party imports below the folders."""
-    local = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {"audio_emotion", "benchmarks"}
+    tests = ROOT / "tests"
+    local = {path.stem for path in [*tests.rglob("*.py"), *tests.iterdir()]} | {"audio_emotion", "benchmarks"}
     of_module = packages_distributions()
     found: dict[str, set[str]] = {}
     for path in [path for folder in folders for path in (ROOT / folder).rglob("*.py")]:
