@@ -39,17 +39,22 @@ No speaker is in two splits, except where a corpus's section says so; an unknown
 """
 
 
-def check_card(out: Path) -> None:
+def check_card(out: Path, mark: str = _WRITER, command: str = "corpora prepare") -> None:
     """Make sure that `OUT/README.md` may be written.
 
+    Args:
+        out: The folder.
+        mark: Text that every card written by `command` has.
+        command: What is to write the card.
+
     Raises:
-        CorpusError: If there is one that `prepare` did not write.
+        CorpusError: If there is a card that `command` did not write.
     """
     card = out / CARD_NAME
-    if card.exists() and _WRITER not in card.read_text(encoding="utf-8", errors="replace"):
+    if card.exists() and mark not in card.read_text(encoding="utf-8", errors="replace"):
         raise CorpusError(
-            f"{card} was not written by `corpora prepare` and would be overwritten: choose another --out, a folder "
-            "that holds nothing but prepared corpora"
+            f"{card} was not written by `{command}` and would be overwritten: choose another --out, a folder that "
+            "holds nothing else"
         )
 
 

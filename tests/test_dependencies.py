@@ -29,8 +29,7 @@ EXTRAS = {name: {normalized(line) for line in lines} for name, lines in PROJECT[
 
 def imported_distributions(folders: tuple[str, ...]) -> dict[str, set[str]]:
     """Distribution -> the files that import it, of all third-party imports below the folders."""
-    tests = ROOT / "tests"
-    local = {path.stem for path in [*tests.rglob("*.py"), *tests.iterdir()]} | {"audio_emotion", "benchmarks"}
+    local = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {"audio_emotion", "benchmarks", "fuzz_doors"}
     of_module = packages_distributions()
     found: dict[str, set[str]] = {}
     for path in [path for folder in folders for path in (ROOT / folder).rglob("*.py")]:

@@ -16,6 +16,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from audio_emotion.dataset_scripts.card import CARD_NAME, check_card
 from audio_emotion.dataset_scripts.encoding import encode_samples
 from audio_emotion.dataset_scripts.manifest import write_atomically, written_beside
 from audio_emotion.dataset_scripts.schema import EMOTIONS, SAMPLING_RATE, corpus_features
@@ -80,8 +81,7 @@ def write_shift_set(
     """
     from datasets import Dataset, Features, List, Value
 
-    card = out / "README.md"
-    _listed(card)
+    check_card(out, _NOTE, "corpora shifts")
     clips = read_split(CorpusRecipe(path=str(folder), name=corpus), split, _COLUMNS)
     if clips is None:
         raise CorpusError(f"{folder}: corpus {corpus} has no {split} split")
@@ -96,7 +96,7 @@ def write_shift_set(
     target.parent.mkdir(parents=True, exist_ok=True)
     with written_beside(target) as partial:
         Dataset.from_list(rows, features=features).to_parquet(partial)
-    _list_in_card(card, name, split, f"{name}/{target.name}")
+    _list_in_card(out / CARD_NAME, name, split, f"{name}/{target.name}")
     return name
 
 
@@ -163,22 +163,12 @@ def _trimmed(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _listed(card: Path) -> dict[str, dict[str, str]]:
-    """The file of each split of each set in a folder's card; none where there is no card yet.
-
-    Raises:
-        CorpusError: if it is the card of something else, which would be lost.
-    """
+    """The file of each split of each set in a folder's card; none where there is no card yet."""
     if not card.exists():
         return {}
-    text = card.read_text(encoding="utf-8", errors="replace")
-    if not text.endswith(_NOTE):
-        raise CorpusError(
-            f"{card} was not written by `corpora shifts` and would be overwritten: "
-            "choose another --out, a folder that holds nothing but shift sets"
-        )
     return {
         config["config_name"]: {part["split"]: part["path"] for part in config["data_files"]}
-        for config in yaml.safe_load(text.split("---\n")[1])["configs"]
+        for config in yaml.safe_load(card.read_text(encoding="utf-8").split("---\n")[1])["configs"]
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 import yaml
 from datasets import Dataset
+from model_folders import write_run
 
 from audio_emotion.dataset_scripts.schema import COLUMNS, EMOTIONS, corpus_features
 from audio_emotion.training.recipe import Recipe
@@ -134,4 +135,21 @@ def tiny_base(tiny_whisper: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     model = EmotionWhisperForAudioClassification.from_whisper(tiny_whisper, pooling="attention", layer_mix=True)
     model.save_pretrained(folder)
     EmotionWhisperFeatureExtractor(level_normalization=True).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tiny_model_dir: Path, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run."""
+    folder = tmp_path_factory.mktemp("run") / "final"
+    write_run(folder, tiny_model_dir, prepared)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bare(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The checkpoint without results: no pictures to draw."""
+    folder = tmp_path_factory.mktemp("bare") / "final"
+    shutil.copytree(checkpoint, folder)
+    (folder / "results.json").unlink()
     return folder

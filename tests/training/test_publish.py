@@ -1,10 +1,8 @@
 """A pushed model folder is complete: it runs by repository id where this package was never installed."""
 
 import json
-import os
 import re
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,21 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import yaml
 from hub_client import ALICE, ALICE_READ_ONLY, HubServer
 from hub_repository import check_card
 from huggingface_hub import ModelCard
-from typer.testing import CliRunner
+from model_folders import write_adapter
 
-from audio_emotion.cli import app
 from audio_emotion.dataset_scripts.hub import Target
 from audio_emotion.dataset_scripts.reader import get_reader
 from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAudioClassification
-from audio_emotion.pipeline.errors_audio_emotion import AudioEmotionError, HubError
 from audio_emotion.pipeline.pipeline_audio_emotion import AudioEmotionPipeline
-from audio_emotion.training.adapter import add_adapter, begin_task
-from audio_emotion.training.evaluation import evaluate_corpora
-from audio_emotion.training.evaluation_run import RESULTS_FORMAT, describe_model, read_corpora, write_results
 from audio_emotion.training.hub_card import weights_license
 from audio_emotion.training.model_card import update_cards
 from audio_emotion.training.publish import push_model, write_model_folder
@@ -60,42 +52,6 @@ def sound() -> dict[str, Any]:
     exec(SOUND, names)
     value: dict[str, Any] = names["sound"]
     return value
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tiny_model_dir: Path, prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny random model with everything that a run leaves behind, things that must stay there among them."""
-    folder = tmp_path_factory.mktemp("run") / "final"
-    shutil.copytree(tiny_model_dir, folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"corpora": ["ravdess", "emodb", "mine"]}))
-    recipe = {"output_dir": str(folder), "model": {"encoder": f"{Path.home()}/encoders/whisper-base"}}
-    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    (folder / "calibration.json").write_text('{"temperature": 1.0}')
-    pipe = AudioEmotionPipeline.from_pretrained(folder, device="cpu")
-    corpora, _ = read_corpora([prepared], ["alpha"], "validation")
-    results = evaluate_corpora(pipe, corpora, num_resamples=20)
-    results["format"], results["model"], results["packages"] = (
-        RESULTS_FORMAT,
-        describe_model(pipe, str(folder)),
-        {"a": "1"},
-    )
-    results["settings"] = {"prior": "train", "split": "validation"}
-    results["command"] = f"audio-emotion evaluate --model {folder} --data {prepared} --out results.json"
-    write_results(results, folder / "results.json")
-    for left in ("optimizer.bin", "training_args.bin", "scheduler.pt", "checkpoints/state.pt", "notes.txt", ".env"):
-        (folder / left).parent.mkdir(exist_ok=True)
-        (folder / left).write_bytes(os.urandom(64))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def bare(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkpoint without results: no pictures to draw."""
-    folder = tmp_path_factory.mktemp("bare") / "final"
-    shutil.copytree(checkpoint, folder)
-    (folder / "results.json").unlink()
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -319,18 +275,6 @@ print(json.dumps(pipe(sound)))
     assert_same(hub.python(code, installed=True, home="installed", token=None), scores)
 
 
-def write_adapter(folder: Path, base: str) -> None:
-    """An adapter with three labels of its own, beside the model in `folder` that it was made for."""
-    model = EmotionWhisperForAudioClassification.from_pretrained(folder)
-    begin_task(model, "distribution", ["calm", "tense", "none"], np.full(3, 1 / 3), ["mine"])
-    add_adapter(model, {"peft_type": "LORA", "r": 2, "target_modules": ["q_proj"]}, base)
-    (folder / "config.json").unlink()
-    (folder / "model.safetensors").unlink()
-    model.save_pretrained(folder)
-    (folder / "README.md").write_text("---\nbase_model: alice/tiny\nlibrary_name: peft\n---\n# An adapter\n")
-    (folder / "results.json").write_text('{"problem": "distribution"}')
-
-
 @pytest.mark.slow
 def test_an_adapter_finds_its_base_on_the_hub(hub: HubServer, published: str, bare: Path, tmp_path: Path) -> None:
     folder = tmp_path / "adapter"
@@ -399,95 +343,3 @@ print(json.dumps([errors, type(model).__name__]))
 """
     errors, name = hub.python(code, home="failing", token=ALICE_READ_ONLY)
     assert len(errors) == 3 and "v9" in errors[1] and name == "EmotionWhisperForAudioClassification"
-
-
-def test_a_dry_run_lists_files_and_touches_no_network(bare: Path, hub: HubServer) -> None:
-    hub.reset()
-    finished = CliRunner().invoke(app, ["push", str(bare), "alice/dry", "--dry-run"])
-    size = (bare / "model.safetensors").stat().st_size
-    assert finished.exit_code == 0 and "optimizer.bin" not in finished.output
-    for text in ("alice/dry", "model.safetensors", f"{size / 1000:.1f} kB", "handler.py"):
-        assert text in finished.output
-    assert hub.requests("GET") == hub.requests("POST") == []
-
-
-def test_the_command_pushes_or_says_why_not(online: HubServer, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = ["push", str(bare), "alice/cli", "--private", "--tag", "v1"]
-    monkeypatch.setenv("HF_TOKEN", ALICE_READ_ONLY)
-    refused = CliRunner().invoke(app, command)
-    assert refused.exit_code == 1 and "error: this token may only read" in refused.output
-    monkeypatch.setenv("HF_TOKEN", ALICE)
-    pushed = CliRunner().invoke(app, command)
-    assert pushed.exit_code == 0 and f"Pushed: {online.url}/alice/cli/commit/" in pushed.output
-    assert online.api().repo_info("alice/cli", revision="v1").private
-
-
-def test_a_push_that_breaks_is_one_line(online: HubServer, bare: Path) -> None:
-    online.fault("POST", "/commit/", status=500)
-    with pytest.raises(HubError, match=r"answered 500 .* run the same command again") as error:
-        push_model(bare, Target("alice/broken", "model"), online.api())
-    assert "\n" not in str(error.value)
-    assert online.api().list_repo_files("alice/broken") == [".gitattributes"]
-    online.reset()
-    push_model(bare, Target("alice/broken", "model"), online.api())
-    assert "model.safetensors" in online.api().list_repo_files("alice/broken")
-    assert online.requests("PUT", "storage") == []
-
-
-def spoil_with_pickle(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-
-
-def spoil_with_token(folder: Path) -> None:
-    (folder / "README.md").write_text(f"---\nlicense: mit\n---\nhf auth login --token {ALICE}\n")
-
-
-def spoil_with_place(folder: Path) -> None:
-    (folder / "README.md").write_text(f"# Model\ntrained in {Path.home()}/runs\n")
-
-
-def spoil_adapter(folder: Path) -> None:
-    (folder / "adapter_config.json").write_text("{}")
-
-
-def spoil_base(folder: Path) -> None:
-    write_adapter(folder, base=str(folder))
-
-
-def spoil_with_nan(folder: Path) -> None:
-    model = EmotionWhisperForAudioClassification.from_pretrained(folder)
-    torch.nn.init.constant_(model.head.nesting_classifier_2.bias, torch.nan)
-    model.save_pretrained(folder)
-
-
-def spoil_weights(folder: Path) -> None:
-    model = EmotionWhisperForAudioClassification.from_pretrained(folder)
-    torch.nn.init.normal_(model.head.nesting_classifier_2.bias)
-    model.save_pretrained(folder)
-
-
-def spoil_altogether(folder: Path) -> None:
-    shutil.rmtree(folder)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (spoil_with_pickle, "audio-emotion convert"),
-        (spoil_with_token, "README.md, line 4, holds a Hub token"),
-        (spoil_with_place, "README.md, line 2, names .* a folder of this machine"),
-        (spoil_adapter, "no complete adapter: it lacks adapter_model.safetensors"),
-        (spoil_base, "base model is .*, which is nowhere on the Hub. Push the base first"),
-        (spoil_with_nan, "weights that are NaN or infinite"),
-        (spoil_weights, "results.json was measured on another model.safetensors"),
-        (spoil_altogether, "is not a folder"),
-    ],
-)
-def test_what_must_not_be_published_is_refused(
-    checkpoint: Path, tmp_path: Path, spoil: Callable[[Path], None], message: str
-) -> None:
-    folder = tmp_path / "spoilt"
-    shutil.copytree(checkpoint, folder)
-    spoil(folder)
-    with pytest.raises(AudioEmotionError, match=message):
-        write_model_folder(folder, tmp_path / "out", "alice/spoilt")

@@ -68,10 +68,10 @@ def test_the_splits_of_one_corpus_are_one_set(prepared: Path, tmp_path: Path) ->
 def test_the_card_of_something_else_is_kept(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shift_set_module, "_choose", lambda *_: pytest.fail("work was done in vain"))
     card = tmp_path / "README.md"
-    card.write_text("---\nlicense: mit\n---\n\n# Prepared corpora\n")
+    card.write_bytes(b"---\nlicense: mit\n---\n\n# Prepared corpora, caf\xe9\n")
     with pytest.raises(CorpusError, match=r"README.md was not written by `corpora shifts`.*another --out"):
         write_shift_set(prepared, "alpha", "train", tmp_path, SMALL)
-    assert [path.name for path in tmp_path.iterdir()] == ["README.md"] and "# Prepared corpora" in card.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["README.md"] and b"# Prepared corpora" in card.read_bytes()
 
 
 class Oracle:
