@@ -125,9 +125,14 @@ class ClipTable:
         return np.asarray(self.labels.argmax(axis=1))
 
     @cached_property
+    def is_highest(self) -> NDArray[np.bool_]:
+        """`(num_clips, num_labels)`: the most probable class of every clip, or all those in a tie."""
+        return np.asarray(self.labels >= self.labels.max(axis=1, keepdims=True) - TIE)
+
+    @cached_property
     def has_emotion(self) -> NDArray[np.bool_]:
         """`(num_clips,)`: whether one class is the most probable; a tie is no reference to be right or wrong about."""
-        return np.asarray((self.labels >= self.labels.max(axis=1, keepdims=True) - TIE).sum(axis=1) == 1)
+        return np.asarray(self.is_highest.sum(axis=1) == 1)
 
     def select(self, members: NDArray[np.bool_]) -> ClipTable:
         """Only the clips for which `members (num_clips,)` is True, in the same order."""
@@ -141,10 +146,13 @@ class ClipTable:
         )
 
     def labelled(self, how: Literal["soft", "hard"]) -> ClipTable:
-        """The same clips with the distributions that they have, or each with its most probable class alone."""
+        """The same clips with the distributions that they have, or each with its most probable class alone.
+
+        Classes in a tie share alike.
+        """
         if how == "soft":
             return self
-        return replace(self, labels=np.eye(self.labels.shape[1], dtype=np.float32)[self.emotion])
+        return replace(self, labels=(self.is_highest / self.is_highest.sum(axis=1, keepdims=True)).astype(np.float32))
 
     def waveform(self, index: int) -> NDArray[np.float32]:
         """One clip's samples, `(num_samples,)` at the prepared 16 kHz; decoded once while `CACHE_BYTES` allows.

@@ -152,7 +152,8 @@ class ObjectiveRecipe(Section):
     """Weights of the loss terms; 0 switches a term off.
 
     Attributes:
-        labels: `"soft"`, the distributions as the corpora give them, or `"hard"`, the most probable class alone.
+        labels: `"soft"`, the distributions as the corpora give them, or `"hard"`, the most probable class alone, where
+            classes in a tie share alike.
         pooled: soft cross-entropy of the pooled logits.
         frame: soft cross-entropy of every labelled frame.
         logit_adjustment: how much of the log class prior is added to the logits inside the two losses above (arXiv

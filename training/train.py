@@ -25,12 +25,13 @@ from audio_emotion.training.sampling import class_prior, clip_probabilities, emb
 from audio_emotion.training.validation import check_references
 
 
-def train(recipe: Recipe, resume: bool = False) -> Path:
+def train(recipe: Recipe, resume: bool = False, clips: tuple[ClipTable, ClipTable] | None = None) -> Path:
     """Run a recipe and write the model folder `output_dir/final`.
 
     Args:
         recipe: the resolved recipe.
         resume: continue from the newest checkpoint of `output_dir`.
+        clips: to train and to validate on, where they are at hand; else those of `read_clips`.
 
     Returns:
         The folder of the best validated model, with class prior, temperature and calibration error in its config.
@@ -44,8 +45,8 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
     with run_folder(folder, resume) as processes:
         check_same_run(recipe, folder)
         set_seed(recipe.seed)
-        training = load_clips(recipe.data, "train").labelled(recipe.objective.labels)
-        validation = load_clips(recipe.data, "validation")
+        training, validation = clips or read_clips(recipe)
+        training = training.labelled(recipe.objective.labels)
         _check_every_corpus_counts(training)
         check_references(validation)
         model = build_model(recipe, training)
@@ -70,6 +71,15 @@ def train(recipe: Recipe, resume: bool = False) -> Path:
             finish(best, final, validation, recipe.calibration)
             save_recipe(recipe, final / RECIPE_NAME)
     return final
+
+
+def read_clips(recipe: RunRecipe) -> tuple[ClipTable, ClipTable]:
+    """The clips of a recipe's corpora to train and to validate on.
+
+    Raises:
+        RecipeError: if a corpus cannot be read, or none has labelled clips in a split.
+    """
+    return load_clips(recipe.data, "train"), load_clips(recipe.data, "validation")
 
 
 def _check_every_corpus_counts(clips: ClipTable) -> None:

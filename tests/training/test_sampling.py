@@ -2,6 +2,7 @@
 
 import io
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,14 @@ def test_hard_labels_are_the_most_probable_class(clips: ClipTable) -> None:
     assert (hard.labels.max(axis=1) == 1).all()
     assert (hard.emotion == clips.emotion).all()
     assert clips.labelled("soft").labels.max() == pytest.approx(0.95)
+
+
+def test_hard_labels_of_a_tie_are_shared(clips: ClipTable) -> None:
+    labels = clips.labels.copy()
+    labels[0] = [0, 0.1, 0, 0, 0, 0.45, 0, 0.45]
+    hard = replace(clips, labels=labels).labelled("hard").labels
+    assert hard[0].tolist() == [0, 0, 0, 0, 0, 0.5, 0, 0.5]
+    assert (hard[1:].max(axis=1) == 1).all()
 
 
 def test_an_epoch_decodes_no_clip_twice(recipe: Recipe, clips: ClipTable, monkeypatch: pytest.MonkeyPatch) -> None:
