@@ -26,6 +26,7 @@ from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.adapter import add_adapter, begin_task, load_adapted, load_base, merge, trainable_share
 from audio_emotion.training.checkpoints import list_checkpoints
 from audio_emotion.training.data import ClipTable, LabelRule, find_clips, load_clips
+from audio_emotion.training.distillation import load_teachers
 from audio_emotion.training.finetune_card import render_card, shared_speakers_note
 from audio_emotion.training.finetune_recipe import FinetuneRecipe
 from audio_emotion.training.head_start import fit_head
@@ -102,7 +103,8 @@ def finetune(
         loss = get_intensity_loss(target.loss, target.anchor) if target.problem == "intensity" else None
         num_speakers = max(1, int(training.speaker_index.max()) + 1)
         shares = _class_shares(run, training).tolist() if loss is None else None
-        objective = TrainingObjective(model, run.objective, len(data), num_speakers, loss, shares)
+        teachers = load_teachers(run.objective.teachers, model, extractor)
+        objective = TrainingObjective(model, run.objective, len(data), num_speakers, loss, shares, teachers)
         loop = TrainingLoop(objective, extractor, training, validation, run, assessment_of(target))
         if resume:
             loop.resume()

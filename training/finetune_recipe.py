@@ -97,10 +97,10 @@ class FinetuneRecipe(RunRecipe):
                 raise ValueError("objective.pooled is 0: nothing would be learned")
             if terms.labels == "hard":
                 raise ValueError("objective.labels is hard: intensities have no most probable class; leave it soft")
-            if terms.num_views > 1 or terms.virtual_adversarial > 0:
+            if terms.num_views > 1 or terms.virtual_adversarial > 0 or terms.distillation > 0:
                 raise ValueError(
-                    "objective.consistency, contrastive and virtual_adversarial compare distributions; leave them out "
-                    "with intensities"
+                    "objective.consistency, contrastive, virtual_adversarial and distillation compare distributions; "
+                    "leave them out with intensities"
                 )
         elif self.objective.pooled == 0 and self.objective.frame == 0:
             raise ValueError("objective.pooled and objective.frame are both 0: nothing would be learned")

@@ -12,6 +12,7 @@ from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAud
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.adversarial import IdentityAdversary, virtual_adversarial_loss
 from audio_emotion.training.contrastive import SoftContrast, posterior_disagreement
+from audio_emotion.training.distillation import Teachers
 from audio_emotion.training.intensity_losses import IntensityLoss
 from audio_emotion.training.recipe import ObjectiveRecipe
 
@@ -29,9 +30,10 @@ class TrainingObjective(nn.Module):
         num_speakers: for the adversary.
         intensity_loss: of the pooled scores against independent intensities, in place of the cross-entropies.
         class_prior: `(num_labels,)`, the class shares of the training mix, for `logit_adjustment`.
+        teachers: for `distillation`.
 
     Raises:
-        RecipeError: if the recipe adjusts logits, but there is no class prior.
+        RecipeError: if the recipe adjusts logits, but there is no class prior, or distils, but there is no teacher.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class TrainingObjective(nn.Module):
         num_speakers: int,
         intensity_loss: IntensityLoss | None = None,
         class_prior: Sequence[float] | None = None,
+        teachers: Teachers | None = None,
     ) -> None:
         super().__init__()
         self.model = model
@@ -54,6 +57,9 @@ class TrainingObjective(nn.Module):
                 raise RecipeError("objective.logit_adjustment needs the class shares of a distribution over labels")
             log_prior = torch.tensor(list(class_prior), dtype=torch.float64).clamp_min(_LEAST_SHARE).log().float()
             self._adjustment = recipe.logit_adjustment * log_prior
+        if recipe.distillation > 0 and teachers is None:
+            raise RecipeError("objective.distillation needs objective.teachers")
+        self.teachers = teachers
         width = model.config.d_model
         self.corpus_adversary = IdentityAdversary(width, num_corpora) if recipe.corpus_adversarial > 0 else None
         self.speaker_adversary = IdentityAdversary(width, num_speakers) if recipe.speaker_adversarial > 0 else None
@@ -92,6 +98,8 @@ class TrainingObjective(nn.Module):
                 batch["label_mask"],
                 recipe.virtual_adversarial_radius,
             ).sum()
+        if self.teachers is not None:
+            terms["distillation"] = self._distillation(views, batch, self.teachers)
         return {name: getattr(recipe, name) * term for name, term in terms.items() if getattr(recipe, name) > 0}
 
     def _supervised(self, views: list[EmotionWhisperOutput], batch: Batch) -> dict[str, torch.Tensor]:
@@ -116,6 +124,21 @@ class TrainingObjective(nn.Module):
             "pooled": torch.stack(pooled).mean() * len(labels),
             "frame": torch.stack(frame).mean() * frame_share.sum(),
         }
+
+    def _distillation(self, views: list[EmotionWhisperOutput], batch: Batch, teachers: Teachers) -> torch.Tensor:
+        """Pooled and frame losses against the teachers' scores of the same view, over all classes."""
+        head, losses = self.model.head, []
+        for view, features in zip(views, batch["input_features"], strict=True):
+            taught = teachers(features, batch["attention_mask"])
+            pooled = [soft_cross_entropy(logits, taught.pooled) for logits in head.all_widths(view.embeddings)]
+            frame = [
+                soft_cross_entropy(logits, taught.frame, weights=taught.frame_share)
+                for logits in head.all_widths(view.frame_vectors)
+            ]
+            losses.append(
+                self.recipe.pooled * torch.stack(pooled).mean() + self.recipe.frame * torch.stack(frame).mean()
+            )
+        return torch.stack(losses).mean() * len(batch["labels"])
 
     def _adjusted(self, logits: torch.Tensor) -> torch.Tensor:
         """Logits `(..., num_labels)` as the cross-entropies see them."""

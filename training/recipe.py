@@ -165,6 +165,8 @@ class ObjectiveRecipe(Section):
         speaker_adversarial: gradient reversal on the identity of the speaker.
         virtual_adversarial: divergence under the worst small perturbation of the features.
         virtual_adversarial_radius: root-mean-square size of that perturbation, in units of the features.
+        distillation: `pooled` and `frame` again, against the mean scores of `teachers` in place of labels.
+        teachers: Hub ids or folders of emotion models with the same labels and features.
     """
 
     labels: Literal["soft", "hard"] = "soft"
@@ -178,6 +180,14 @@ class ObjectiveRecipe(Section):
     speaker_adversarial: float = Field(default=0.0, ge=0)
     virtual_adversarial: float = Field(default=0.0, ge=0)
     virtual_adversarial_radius: float = Field(default=0.1, gt=0)
+    distillation: float = Field(default=0.0, ge=0)
+    teachers: list[str] = []
+
+    @model_validator(mode="after")
+    def _teachers_teach(self) -> ObjectiveRecipe:
+        if (self.distillation > 0) != bool(self.teachers):
+            raise ValueError("distillation and teachers go together: give both, or neither")
+        return self
 
     @property
     def num_views(self) -> int:

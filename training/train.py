@@ -16,6 +16,7 @@ from audio_emotion.modeling.modeling_emotion_whisper import EmotionWhisperForAud
 from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.calibration import finish
 from audio_emotion.training.data import ClipTable, load_clips
+from audio_emotion.training.distillation import load_teachers
 from audio_emotion.training.loop import TrainingLoop
 from audio_emotion.training.lora import add_lora
 from audio_emotion.training.objectives import TrainingObjective
@@ -59,6 +60,7 @@ def train(recipe: Recipe, resume: bool = False, clips: tuple[ClipTable, ClipTabl
             num_corpora=len(recipe.data),
             num_speakers=max(1, int(training.speaker_index.max()) + 1),
             class_prior=mix_prior(recipe, training).tolist(),
+            teachers=load_teachers(recipe.objective.teachers, model, extractor),
         )
         loop = TrainingLoop(objective, extractor, training, validation, recipe)
         if processes.is_main_process:
