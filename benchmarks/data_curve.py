@@ -10,7 +10,6 @@ Usage: python -m benchmarks.data_curve --config training/recipes/base.yaml --dat
 import json
 import multiprocessing
 import os
-import time
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -70,6 +69,8 @@ def run_all(jobs: dict[Path, tuple[Recipe, float]], clips: Clips, data: str, par
     """Runs what has no result yet, so many at a time, each in a process that shares the decoded clips."""
     context = multiprocessing.get_context("fork")
     waiting = [(folder, *job) for folder, job in jobs.items() if not (folder / RESULT).exists()]
+    for table in clips if waiting else ():
+        table.decode_ahead(os.cpu_count() or 1)
     going: dict[Path, multiprocessing.process.BaseProcess] = {}
     while waiting or going:
         while waiting and len(going) < parallel:
@@ -130,15 +131,11 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=1, help="runs at a time")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw the curve into FILE")
     args = parser.parse_args()
-    started = time.perf_counter()
     torch.set_num_threads(1)  # of this process, which the others are copies of
     recipe = load_recipe(args.config, args.overrides)
     data = [corpus.model_copy(update={"path": args.data}) for corpus in recipe.data]
     recipe = recipe.model_copy(update={"data": data})
     clips = read_clips(recipe)
-    for table in clips:
-        table.decode_ahead(os.cpu_count() or 1)
-    print(f"{len(clips[0])} training clips are decoded after {time.perf_counter() - started:.0f} s", flush=True)
     jobs = {
         args.out / f"share-{share:g}-seed-{seed}": (recipe.model_copy(update={"seed": seed}), share)
         for seed in args.seeds
