@@ -16,17 +16,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from audio_emotion.pipeline.colors_audio_emotion import OKABE_ITO
+from audio_emotion.dataset_scripts.manifest import write_atomically
 from audio_emotion.training.data import ClipTable
 from audio_emotion.training.recipe import Recipe, load_recipe
+from audio_emotion.training.run_folder import check_same_run
 from audio_emotion.training.train import read_clips, train
 from benchmarks.baseline import ZERO_SHOT
 from benchmarks.measure import argument_parser, report
 from benchmarks.recall import corpus_recall, validation
+from benchmarks.recall_plot import LINES, recall_axes, save_with_legend
 
 RESULT = "result.json"
 Clips = tuple[ClipTable, ClipTable]
@@ -38,7 +38,7 @@ def speakers_of(clips: ClipTable) -> NDArray[np.str_]:
 
 
 def share_of_speakers(clips: ClipTable, share: float, seed: int) -> NDArray[np.bool_]:
-    """`(num_clips,)`: the clips of a share of every corpus's speakers, at least one of each corpus."""
+    """`(num_clips,)`: the clips of a share (0 to 1) of every corpus's speakers, of at least one in each corpus."""
     speakers = speakers_of(clips)
     members = np.zeros(len(clips), dtype=bool)
     for number in range(len(clips.corpora)):
@@ -48,8 +48,9 @@ def share_of_speakers(clips: ClipTable, share: float, seed: int) -> NDArray[np.b
     return members
 
 
-def run_share(recipe: Recipe, clips: Clips, share: float, data: str, folder: Path) -> None:
+def run_share(recipe: Recipe, clips: Clips, share: float, data: str, folder: Path, threads: int) -> None:
     """Trains on a share of the speakers, measures, and writes `folder/result.json`."""
+    torch.set_num_threads(threads)
     training, checked = clips
     chosen = training.select(share_of_speakers(training, share, recipe.seed))
     final = train(recipe.model_copy(update={"output_dir": str(folder)}), resume=True, clips=(chosen, checked))
@@ -62,20 +63,30 @@ def run_share(recipe: Recipe, clips: Clips, share: float, data: str, folder: Pat
         "validation": validation(final, recipe.data).score,
         **corpus_recall(final, data, ZERO_SHOT),
     }
-    (folder / RESULT).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write_atomically(folder / RESULT, json.dumps(found, indent=1) + "\n")
 
 
 def run_all(jobs: dict[Path, tuple[Recipe, float]], clips: Clips, data: str, parallel: int) -> None:
-    """Runs what has no result yet, so many at a time, each in a process that shares the decoded clips."""
+    """Runs what has no result yet, so many at a time, each in a process that shares the decoded clips.
+
+    Raises:
+        RecipeError: if a folder holds a run of another recipe.
+        SystemExit: if a run fails; those beside it come to their end.
+    """
+    for folder, (recipe, _) in jobs.items():
+        check_same_run(recipe, folder)
+    cores = os.cpu_count() or 1
     context = multiprocessing.get_context("fork")
     waiting = [(folder, *job) for folder, job in jobs.items() if not (folder / RESULT).exists()]
     for table in clips if waiting else ():
-        table.decode_ahead(os.cpu_count() or 1)
+        table.decode_ahead(cores)
     going: dict[Path, multiprocessing.process.BaseProcess] = {}
     while waiting or going:
         while waiting and len(going) < parallel:
             folder, recipe, share = waiting.pop(0)
-            going[folder] = context.Process(target=run_share, args=(recipe, clips, share, data, folder))
+            going[folder] = context.Process(
+                target=run_share, args=(recipe, clips, share, data, folder, max(1, cores // parallel))
+            )
             going[folder].start()
         ended = wait([process.sentinel for process in going.values()])
         for folder in [folder for folder, process in going.items() if process.sentinel in ended]:
@@ -89,21 +100,14 @@ def run_all(jobs: dict[Path, tuple[Recipe, float]], clips: Clips, data: str, par
 
 def draw(points: list[dict[str, Any]], path: Path) -> None:
     """The curve as a picture: recall over the share of the speakers, a dot a run and a line through the means."""
-    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
-    axes: Axes = figure.add_subplot()
-    lines = {
-        "EMO-DB, 4 classes": lambda point: point["emodb"]["four"],
-        "EMO-DB, 6 classes": lambda point: point["emodb"]["all"],
-        "validation speakers": lambda point: point["validation"],
-        "URDU, 4 classes": lambda point: point["urdu"]["all"],
-    }
+    figure, axes = recall_axes()
     shares = sorted({point["share"] for point in points})
     of_share = [[point for point in points if point["share"] == share] for share in shares]
-    colors = (OKABE_ITO[5], OKABE_ITO[0], OKABE_ITO[6], OKABE_ITO[1])
-    for (name, recall), color, marker in zip(lines.items(), colors, "os^D", strict=True):
-        means = [100 * np.mean([recall(point) for point in runs]) for runs in of_share]
-        axes.plot(shares, means, color=color, marker=marker, label=name)
-        axes.scatter([point["share"] for point in points], [100 * recall(point) for point in points], color=color, s=12)
+    for line in LINES:
+        means = [100 * np.mean([line.recall(point) for point in runs]) for runs in of_share]
+        axes.plot(shares, means, color=line.color, marker=line.marker, label=line.name)
+        recalls = [100 * line.recall(point) for point in points]
+        axes.scatter([point["share"] for point in points], recalls, color=line.color, s=12)
     axes.set_xscale("log", base=2)
     labels = [
         f"{100 * share:.3g} %\n{np.mean([point['clips'] for point in runs]):,.0f} clips"
@@ -112,11 +116,7 @@ def draw(points: list[dict[str, Any]], path: Path) -> None:
     axes.set_xticks(shares, labels)
     axes.minorticks_off()
     axes.set_xlabel("training speakers")
-    axes.set_ylabel("unweighted average recall (%)")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    save_with_legend(figure, axes, path)
 
 
 def main() -> None:
@@ -131,6 +131,8 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=1, help="runs at a time")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="also draw the curve into FILE")
     args = parser.parse_args()
+    if not all(0 < share <= 1 for share in args.shares) or args.parallel < 1:
+        parser.error("--shares are above 0 and at most 1, --parallel is at least 1")
     torch.set_num_threads(1)  # of this process, which the others are copies of
     recipe = load_recipe(args.config, args.overrides)
     data = [corpus.model_copy(update={"path": args.data}) for corpus in recipe.data]
@@ -145,7 +147,8 @@ def main() -> None:
     points = [json.loads((folder / RESULT).read_text(encoding="utf-8")) for folder in jobs]
     for point in points:
         recalls = ", ".join(f"{name} {100 * point[name]['all']:.1f}" for name in ZERO_SHOT)
-        print(f"{point['speakers']:5d} speakers, seed {point['seed']}: {100 * point['validation']:.1f}, {recalls}")
+        share = f"{100 * point['share']:.3g} % of the speakers, seed {point['seed']}"
+        print(f"{share}: validation {100 * point['validation']:.1f}, {recalls}")
     items = recipe.loop.epochs * recipe.sampling.items_per_epoch
     report({"benchmark": "data_curve", "config": args.config.name, "items": items, "points": points}, args.json)
     if args.plot is not None:

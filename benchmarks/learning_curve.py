@@ -14,21 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from audio_emotion.modeling.configuration_emotion_whisper import EmotionWhisperConfig
-from audio_emotion.pipeline.colors_audio_emotion import OKABE_ITO
 from audio_emotion.training.recipe import CorpusRecipe
 from benchmarks.baseline import ZERO_SHOT
 from benchmarks.measure import argument_parser, report
 from benchmarks.recall import corpus_recall, validation
+from benchmarks.recall_plot import LINES, recall_axes, save_with_legend
 
 ROOT = Path(__file__).parents[1]
 CHECKPOINT = "src/audio_emotion/checkpoint"
 RUN_ITEMS = {"2ca6ea2": 18_000, "36ea262": 2 * 9_600, "5570519": 14_400, "9e1f193": 16_000, "dda60c9": 24_000}
 """By the commit that shipped it: training items of the runs since the one before (`training/recipes`)."""
-BARS = {"emodb": {"all": 0.80, "four": 0.92}, "urdu": {"all": 0.60}}
+BARS: dict[str, Any] = {"emodb": {"all": 0.80, "four": 0.92}, "urdu": {"all": 0.60}}
 """What the checkpoint was meant to reach."""
 
 
@@ -57,27 +55,16 @@ def measure(folder: Path, data: str) -> dict[str, Any]:
 
 def draw(curve: list[dict[str, Any]], path: Path) -> None:
     """The curve as a picture: recall over training items, with the bars as dotted lines of the same colour."""
-    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
-    axes: Axes = figure.add_subplot()
+    figure, axes = recall_axes()
     items = [point["items"] / 1000 for point in curve]
-    lines = {
-        "EMO-DB, 4 classes": ([point["emodb"]["four"] for point in curve], BARS["emodb"]["four"]),
-        "EMO-DB, 6 classes": ([point["emodb"]["all"] for point in curve], BARS["emodb"]["all"]),
-        "validation speakers": ([point["validation"] for point in curve], None),
-        "URDU, 4 classes": ([point["urdu"]["all"] for point in curve], BARS["urdu"]["all"]),
-    }
-    colors = (OKABE_ITO[5], OKABE_ITO[0], OKABE_ITO[6], OKABE_ITO[1])
-    for (name, (recalls, bar)), color, marker in zip(lines.items(), colors, "os^D", strict=True):
-        axes.plot(items, [100 * recall for recall in recalls], color=color, marker=marker, label=name)
-        if bar is not None:
-            axes.axhline(100 * bar, color=color, linestyle=":", linewidth=1)
+    for line in LINES:
+        recalls = [100 * line.recall(point) for point in curve]
+        axes.plot(items, recalls, color=line.color, marker=line.marker, label=line.name)
+        if line.name != "validation speakers":  # nothing was aimed at there
+            axes.axhline(100 * line.recall(BARS), color=line.color, linestyle=":", linewidth=1)
     axes.set_xlabel("training items heard (thousands)")
-    axes.set_ylabel("unweighted average recall (%)")
     axes.set_title("Shipped checkpoints; dotted: what was aimed at", fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    save_with_legend(figure, axes, path)
 
 
 def main() -> None:

@@ -87,8 +87,9 @@ def load_teachers(
         own = extractor.to_dict()
         if differing := [name for name in own if features.get(name) != own[name]]:
             raise RecipeError(
-                f"objective.teachers: {source} reads other features, {', '.join(differing)} differing: a teacher hears "
-                "what the model hears; set model.level_normalization as the teacher's is, or take another teacher"
+                f"objective.teachers: {source} reads other features, {', '.join(differing)} differing: take a teacher "
+                "that hears what the model hears, or train the model on the teacher's features "
+                "(model.level_normalization)"
             )
         teachers.append(teacher)
     return Teachers(teachers) if teachers else None

@@ -109,36 +109,46 @@ class TrainingObjective(nn.Module):
         labels, frame_labels, label_mask = batch["labels"], batch["frame_labels"], batch["label_mask"]
         labelled = frame_labels.sum(-1) > 0  # (batch, num_frames)
         frame_share = labelled / labelled.sum(1, keepdim=True).clamp_min(1)  # sums to 1 an item
-        head = self.model.head
-        pooled = [
-            soft_cross_entropy(self._adjusted(logits), labels, label_mask)
-            for view in views
-            for logits in head.all_widths(view.embeddings)
-        ]
-        frame = [
-            soft_cross_entropy(self._adjusted(frame_logits), frame_labels, label_mask.unsqueeze(1), frame_share)
-            for view in views
-            for frame_logits in head.all_widths(view.frame_vectors)
-        ]
-        return {
-            "pooled": torch.stack(pooled).mean() * len(labels),
-            "frame": torch.stack(frame).mean() * frame_share.sum(),
-        }
+        losses = [self._cross_entropies(view, labels, frame_labels, frame_share, label_mask) for view in views]
+        means = torch.stack(losses).mean(0)
+        return {"pooled": means[0] * len(labels), "frame": means[1] * frame_share.sum()}
 
     def _distillation(self, views: list[EmotionWhisperOutput], batch: Batch, teachers: Teachers) -> torch.Tensor:
         """Pooled and frame losses against the teachers' scores of the same view, over all classes."""
-        head, losses = self.model.head, []
+        losses = []
         for view, features in zip(views, batch["input_features"], strict=True):
             taught = teachers(features, batch["attention_mask"])
-            pooled = [soft_cross_entropy(logits, taught.pooled) for logits in head.all_widths(view.embeddings)]
-            frame = [
-                soft_cross_entropy(logits, taught.frame, weights=taught.frame_share)
-                for logits in head.all_widths(view.frame_vectors)
-            ]
-            losses.append(
-                self.recipe.pooled * torch.stack(pooled).mean() + self.recipe.frame * torch.stack(frame).mean()
-            )
-        return torch.stack(losses).mean() * len(batch["labels"])
+            losses.append(self._cross_entropies(view, taught.pooled, taught.frame, taught.frame_share))
+        means = torch.stack(losses).mean(0)
+        return (self.recipe.pooled * means[0] + self.recipe.frame * means[1]) * len(batch["labels"])
+
+    def _cross_entropies(
+        self,
+        view: EmotionWhisperOutput,
+        targets: torch.Tensor,
+        frame_targets: torch.Tensor,
+        frame_share: torch.Tensor,
+        label_mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """`(2,)`: the pooled and the frame loss, means over the rows with a target and over widths.
+
+        Args:
+            view: the model's answer.
+            targets: `(batch, num_labels)`.
+            frame_targets: `(batch, num_frames, num_labels)`, a row of zeros where a frame has none.
+            frame_share: `(batch, num_frames)`, the weight of a frame.
+            label_mask: `(batch, num_labels)`; None allows every class.
+        """
+        head, frame_mask = self.model.head, None if label_mask is None else label_mask.unsqueeze(1)
+        pooled = [
+            soft_cross_entropy(self._adjusted(logits), targets, label_mask)
+            for logits in head.all_widths(view.embeddings)
+        ]
+        frame = [
+            soft_cross_entropy(self._adjusted(logits), frame_targets, frame_mask, frame_share)
+            for logits in head.all_widths(view.frame_vectors)
+        ]
+        return torch.stack([torch.stack(pooled).mean(), torch.stack(frame).mean()])
 
     def _adjusted(self, logits: torch.Tensor) -> torch.Tensor:
         """Logits `(..., num_labels)` as the cross-entropies see them."""

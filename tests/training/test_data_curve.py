@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from audio_emotion.pipeline.errors_audio_emotion import RecipeError
 from audio_emotion.training.recipe import Recipe, save_recipe
 from audio_emotion.training.train import read_clips
 from benchmarks import data_curve
@@ -59,3 +60,13 @@ def test_the_command_trains_every_share_once(
     before = {path: path.stat().st_mtime_ns for path in runs.rglob("*.safetensors")}
     data_curve.main()
     assert {path: path.stat().st_mtime_ns for path in runs.rglob("*.safetensors")} == before
+    monkeypatch.setattr(sys, "argv", ["data_curve", *arguments, "--set", "optimizer.learning_rate=0.01"])
+    with pytest.raises(RecipeError, match=r"optimizer\.learning_rate is 0\.01"):
+        data_curve.main()
+
+
+def test_shares_that_are_none_are_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["data_curve", "--config", "x", "--data", "y", "--out", "z", "--shares", "2"])
+    with pytest.raises(SystemExit):
+        data_curve.main()
+    assert "above 0 and at most 1" in capsys.readouterr().err

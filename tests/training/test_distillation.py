@@ -70,6 +70,19 @@ def test_the_term_falls_as_the_model_nears_its_teacher(recipe: Recipe, batch: Ba
     assert term(other, 4.0) == pytest.approx(4 * term(other, 1.0), rel=1e-5)
 
 
+def test_the_term_is_a_sum_over_items(recipe: Recipe, batch: Batch) -> None:
+    wanted = recipe.objective.model_copy(update={"distillation": 1.0, "teachers": ["any"]})
+    teachers = Teachers([model_of(recipe, 1)])
+    objective = TrainingObjective(model_of(recipe, 2), wanted, 2, 8, teachers=teachers).eval()
+    items = [
+        {name: tensor[:, [item]] if name == "input_features" else tensor[[item]] for name, tensor in batch.items()}
+        for item in range(2)
+    ]
+    with torch.inference_mode():
+        whole, parts = objective(batch), [objective(item) for item in items]
+    assert float(whole["distillation"]) == pytest.approx(sum(float(part["distillation"]) for part in parts), rel=1e-5)
+
+
 def test_teachers_neither_learn_nor_drop(recipe: Recipe, batch: Batch) -> None:
     teachers = Teachers([model_of(recipe, 1)])
     wanted = recipe.objective.model_copy(update={"distillation": 1.0, "teachers": ["any"]})

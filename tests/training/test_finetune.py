@@ -218,6 +218,11 @@ def test_intensities_have_no_hard_labels(tiny_base: Path, tmp_path: Path) -> Non
         make_recipe(tiny_base, tmp_path, objective={"labels": "hard"})
 
 
+def test_intensities_have_no_teachers(tiny_base: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="distillation compare distributions"):
+        make_recipe(tiny_base, tmp_path, objective={"distillation": 1.0, "teachers": [str(tiny_base)]})
+
+
 @pytest.mark.parametrize(
     ("changes", "hint"),
     [
